@@ -1,0 +1,79 @@
+"""Which file is rendered from what. Paths are relative to the root of the repository."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from clockbound_spec import candm, rules, segment, vmclock, vocabulary
+from clockbound_spec.declare import Renderer
+from clockbound_spec.emit import c, json, python, rst, svg
+from clockbound_spec.model import check_enumeration, plain
+
+SEGMENTS = tuple(plain(layout) for layout in segment.LAYOUTS)
+VMCLOCK = tuple(plain(layout) for layout in vmclock.LAYOUTS)
+MESSAGES = tuple(plain(layout) for layout in candm.LAYOUTS)
+
+ENUMERATIONS = vocabulary.ENUMERATIONS + vmclock.ENUMERATIONS + candm.ENUMERATIONS
+for _enumeration in ENUMERATIONS:
+    check_enumeration(_enumeration)
+
+PAGES = SEGMENTS + VMCLOCK
+MAPS = {layout.name: f"{layout.name}.svg" for layout in PAGES + MESSAGES}
+
+
+def targets() -> dict[str, Renderer]:
+    """Every generated file and the function that renders it."""
+    rendered: dict[str, Renderer] = {
+        "spec/layout.json": lambda: json.document(
+            PAGES + MESSAGES,
+            ENUMERATIONS,
+            vocabulary.LIMITS,
+            vocabulary.PATHS,
+            rules.CHAPTERS,
+        ),
+        "clients/c/include/clockbound/types.h": lambda: c.types_header(
+            vocabulary.ENUMERATIONS, vocabulary.PATHS
+        ),
+        "clients/c/src/segment_layout.h": lambda: c.layout_header(
+            PAGES, vocabulary.LIMITS, "CLOCKBOUND_SEGMENT_LAYOUT_H"
+        ),
+        "clients/python/src/clockbound_client/_layout.py": lambda: python.module(
+            "Layouts and vocabulary of the shared-memory segment, for the pure-Python reader.",
+            enumerations=vocabulary.ENUMERATIONS,
+            limits=vocabulary.LIMITS,
+            paths=vocabulary.PATHS,
+            layouts=PAGES,
+        ),
+        "daemon/src/clockbound_daemon/_layout.py": lambda: python.module(
+            "Layouts and vocabulary of the shared-memory segment, for its writer.",
+            enumerations=vocabulary.ENUMERATIONS,
+            limits=vocabulary.LIMITS,
+            paths=vocabulary.PATHS,
+            layouts=PAGES,
+            packs=True,
+        ),
+        "daemon/src/clockbound_daemon/_candm.py": lambda: python.module(
+            "Messages of chronyd's command protocol.",
+            enumerations=candm.ENUMERATIONS,
+            layouts=MESSAGES,
+            packs=True,
+        ),
+        "conformance/src/clockbound_conformance/_vocabulary.py": lambda: python.module(
+            "Words that adapters answer with.", enumerations=vocabulary.ENUMERATIONS
+        ),
+        "docs/generated/segment.rst": lambda: rst.layout_tables(SEGMENTS, _beside(MAPS)),
+        "docs/generated/vmclock.rst": lambda: rst.layout_tables(VMCLOCK, _beside(MAPS)),
+        "docs/generated/candm.rst": lambda: rst.layout_tables(MESSAGES, _beside(MAPS)),
+        "docs/generated/vocabulary.rst": lambda: rst.vocabulary_tables(
+            vocabulary.ENUMERATIONS, vocabulary.LIMITS, vocabulary.PATHS
+        ),
+        "docs/generated/rules.rst": lambda: rst.rule_list(rules.CHAPTERS),
+    }
+    for layout in PAGES + MESSAGES:
+        rendered[f"docs/generated/{MAPS[layout.name]}"] = partial(svg.byte_map, layout)
+    return rendered
+
+
+def _beside(maps: dict[str, str]) -> dict[str, str]:
+    """Image paths from the root of the documentation, whichever page includes the table."""
+    return {name: f"/generated/{file}" for name, file in maps.items()}

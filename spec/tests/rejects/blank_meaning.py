@@ -1,0 +1,16 @@
+"""Blanks are no meaning."""
+
+from clockbound_spec.declare import Anything, Layout, field
+from construct import Int32un
+
+REFUSED = "thermometer.degrees: has no meaning; say it in the declaration"
+
+LAYOUTS = (
+    Layout(
+        "thermometer",
+        field("degrees", Int32un, at=0, unit="s", meaning="  ", valid=Anything(), writer="sensor"),
+        size_bytes=4,
+        title="Thermometer",
+        meaning="Measures warmth.",
+    ),
+)

@@ -1,0 +1,18 @@
+"""A layout must have a title."""
+
+from clockbound_spec.declare import Anything, Layout, field
+from construct import Int32un
+
+REFUSED = "thermometer: has no title; say it in the declaration"
+
+LAYOUTS = (
+    Layout(
+        "thermometer",
+        field(
+            "degrees", Int32un, at=0, unit="s", meaning="How warm it is.", valid=Anything(), writer="sensor"
+        ),
+        size_bytes=4,
+        title="",
+        meaning="Measures warmth.",
+    ),
+)

@@ -1,0 +1,16 @@
+"""A field must have a meaning."""
+
+from clockbound_spec.declare import Anything, Layout, field
+from construct import Int32un
+
+REFUSED = "thermometer.degrees: has no meaning; say it in the declaration"
+
+LAYOUTS = (
+    Layout(
+        "thermometer",
+        field("degrees", Int32un, at=0, unit="s", valid=Anything(), writer="sensor"),
+        size_bytes=4,
+        title="Thermometer",
+        meaning="Measures warmth.",
+    ),
+)

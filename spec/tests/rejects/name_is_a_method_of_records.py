@@ -1,0 +1,16 @@
+"""A record is a tuple, whose methods a field must not hide."""
+
+from clockbound_spec.declare import Anything, Layout, field
+from construct import Int32un
+
+REFUSED = "thermometer.count: 'count' isn't a name in lower_case that C and Python can use; rename it"
+
+LAYOUTS = (
+    Layout(
+        "thermometer",
+        field("count", Int32un, at=0, unit="s", meaning="How warm it is.", valid=Anything(), writer="sensor"),
+        size_bytes=4,
+        title="Thermometer",
+        meaning="Measures warmth.",
+    ),
+)

@@ -1,0 +1,18 @@
+"""A layout must not declare more bytes than its fields have."""
+
+from clockbound_spec.declare import Anything, Layout, field
+from construct import Int32un
+
+REFUSED = "thermometer: wrong total size: declared as 8 bytes, but its last field, degrees, ends at byte 4; correct size_bytes, or declare what is missing"
+
+LAYOUTS = (
+    Layout(
+        "thermometer",
+        field(
+            "degrees", Int32un, at=0, unit="s", meaning="How warm it is.", valid=Anything(), writer="sensor"
+        ),
+        size_bytes=8,
+        title="Thermometer",
+        meaning="Measures warmth.",
+    ),
+)
