@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "last_good.h"
+
+#include <string.h>
+
+/* A generation that is at most this far behind belongs to an older snapshot; farther, and the counter has
+ * gone round since. */
+#define BEHIND_MAX 128
+
+/* What the cell holds, in whole words. */
+union kept {
+    struct cb_snapshot snapshot;
+    cb_word words[(sizeof(struct cb_snapshot) + sizeof(cb_word) - 1) / sizeof(cb_word)];
+};
+_Static_assert(sizeof(union kept) <= CB_CELL_WORDS * sizeof(cb_word), "the cell is large enough");
+
+/* Whether `kept` is the snapshot of `key` or one that came a few updates after it. */
+static bool is_newer(uint32_t kept, uint32_t key)
+{
+    return kept != 0 && kept >> 16 == key >> 16 && (uint16_t)(kept - key) <= BEHIND_MAX;
+}
+
+void cb_last_good_keep(struct cb_last_good *last_good, uint16_t serial, const struct cb_snapshot *snapshot)
+{
+    const uint32_t key = (uint32_t)serial << 16 | snapshot->record.generation;
+    uint32_t sequence;
+    /* ORDERING: relaxed; only saves the work below, which looks again. */
+    if (atomic_load_explicit(&last_good->key, memory_order_relaxed) == key ||
+        !cb_cell_begin(&last_good->cell, &sequence))
+        return; /* kept already, or another thread is keeping one */
+    /* A thread that was held up must not replace a newer snapshot by its older one.
+     * ORDERING: relaxed; changed only between cb_cell_begin and cb_cell_end, which order it. */
+    if (!is_newer(atomic_load_explicit(&last_good->key, memory_order_relaxed), key)) {
+        union kept fresh;
+        memset(&fresh, 0, sizeof fresh);
+        fresh.snapshot = *snapshot;
+        cb_words_store(last_good->cell.words, &fresh, sizeof fresh);
+        atomic_store_explicit(&last_good->key, key, memory_order_relaxed);
+    }
+    cb_cell_end(&last_good->cell, sequence);
+}
+
+bool cb_last_good_recall(const struct cb_last_good *last_good, struct cb_snapshot *snapshot)
+{
+    union kept kept;
+    for (int attempt = 0; attempt < CB_READ_ATTEMPTS_COUNT; attempt++) {
+        if (cb_cell_read(&last_good->cell, &kept, sizeof kept)) {
+            *snapshot = kept.snapshot;
+            return true;
+        }
+        cb_spin_pause();
+    }
+    return false;
+}

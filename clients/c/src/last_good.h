@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The last good snapshot of a context, for the time when none can be had (rule read.bounded). Any number of
+ * threads keep and recall; none waits for another. */
+#ifndef CLOCKBOUND_LAST_GOOD_H
+#define CLOCKBOUND_LAST_GOOD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "interval.h"
+#include "seqlock.h"
+
+struct cb_last_good {
+    _Atomic uint32_t key; /* where the kept snapshot came from; 0 while there is none */
+    struct cb_cell cell;
+};
+
+/* Keeps a snapshot of the mapping numbered `serial`, unless a newer one of it is kept already. */
+void cb_last_good_keep(struct cb_last_good *last_good, uint16_t serial, const struct cb_snapshot *snapshot);
+
+/* The kept snapshot; false if there is none, or if other threads keep on replacing it. */
+bool cb_last_good_recall(const struct cb_last_good *last_good, struct cb_snapshot *snapshot);
+
+#endif

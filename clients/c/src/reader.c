@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "last_good.h"
+#include "segment.h"
+
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "the time of the last look is shared without a lock");
+
+struct clockbound_ctx {
+    char *shm_path;
+    char *vmclock_path;
+    _Atomic(struct cb_segment *) segment;          /* never NULL once it is open */
+    _Atomic(struct cb_vmclock_page *) vmclock;     /* NULL until a segment asks for it */
+    _Atomic int64_t segment_looked_ns;             /* CLOCK_MONOTONIC of the last look for another file */
+    _Atomic int64_t vmclock_looked_ns;             /* CLOCK_MONOTONIC of the last look for the page */
+    struct cb_last_good last_good;
+};
+
+static const clockbound_err null_argument = {CLOCKBOUND_ERR_SYSCALL, EINVAL, "a required argument is NULL"};
+static const clockbound_err no_snapshot = {CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0,
+                                           "no consistent snapshot of the segment was ever seen"};
+static const clockbound_err malformed = {CLOCKBOUND_ERR_SEGMENT_MALFORMED, 0,
+                                         "the segment holds values that no daemon writes"};
+static const clockbound_err causality = {
+    CLOCKBOUND_ERR_CAUSALITY_BREACH, 0,
+    "the segment is from the future of this process's monotonic clock (another time namespace?)"};
+
+/* The one function that reads clocks. The monotonic clock comes last: read late, it only widens. */
+static clockbound_err const *read_clocks(int64_t *realtime_ns, int64_t *monotonic_ns)
+{
+    static _Thread_local clockbound_err failed;
+    struct timespec realtime, monotonic;
+    if (clock_gettime(CLOCK_REALTIME, &realtime) != 0 || clock_gettime(CLOCK_MONOTONIC, &monotonic) != 0) {
+        cb_fail(&failed, CLOCKBOUND_ERR_SYSCALL, errno, "clock_gettime");
+        return &failed;
+    }
+    if (__builtin_mul_overflow((int64_t)realtime.tv_sec, CB_NANOSECONDS_PER_SECOND, realtime_ns) ||
+        __builtin_add_overflow(*realtime_ns, (int64_t)realtime.tv_nsec, realtime_ns)) {
+        cb_fail(&failed, CLOCKBOUND_ERR_SYSCALL, EOVERFLOW, "CLOCK_REALTIME is beyond the year 2262");
+        return &failed;
+    }
+    *monotonic_ns = (int64_t)monotonic.tv_sec * CB_NANOSECONDS_PER_SECOND + (int64_t)monotonic.tv_nsec;
+    return NULL;
+}
+
+/* True for one caller in each REOPEN_INTERVAL_NS. */
+static bool may_look(_Atomic int64_t *looked_ns)
+{
+    int64_t realtime_ns, monotonic_ns;
+    if (read_clocks(&realtime_ns, &monotonic_ns) != NULL)
+        return false;
+    /* ORDERING: relaxed; the value guards nothing but itself. */
+    int64_t before = atomic_load_explicit(looked_ns, memory_order_relaxed);
+    if (monotonic_ns - before < CB_REOPEN_INTERVAL_NS)
+        return false;
+    return atomic_compare_exchange_strong_explicit(looked_ns, &before, monotonic_ns, memory_order_relaxed,
+                                                   memory_order_relaxed);
+}
+
+/* read.reopen: moves to the file that the path names now. True if there is another one. */
+static bool reopen(clockbound_ctx *ctx)
+{
+    if (!may_look(&ctx->segment_looked_ns))
+        return false;
+    /* ORDERING: acquire; pairs with the release exchange below. */
+    struct cb_segment *current = atomic_load_explicit(&ctx->segment, memory_order_acquire);
+    bool same;
+    struct cb_segment *found = cb_segment_map(ctx->shm_path, current, &same, NULL);
+    if (found == NULL)
+        return false;
+    /* The old segment stays mapped until the context is closed: another thread may be reading it, and to
+     * know would cost a shared counter on each read. That is one page for each replaced file. */
+    found->previous = current;
+    found->serial = (uint16_t)(current->serial + 1);
+    /* ORDERING: release on success, so that readers of the pointer see what it points to. */
+    if (!atomic_compare_exchange_strong_explicit(&ctx->segment, &current, found, memory_order_release,
+                                                 memory_order_relaxed))
+        cb_segment_unmap(found); /* another thread was faster */
+    return true;
+}
+
+/* A snapshot of the segment, or else the last good one. */
+static bool take(clockbound_ctx *ctx, struct cb_snapshot *snapshot)
+{
+    /* ORDERING: acquire; pairs with the release exchange of reopen. */
+    const struct cb_segment *segment = atomic_load_explicit(&ctx->segment, memory_order_acquire);
+    if (!cb_segment_snapshot(segment, snapshot))
+        return cb_last_good_recall(&ctx->last_good, snapshot);
+    cb_last_good_keep(&ctx->last_good, segment->serial, snapshot);
+    return true;
+}
+
+static bool is_older_than_grace(const struct cb_snapshot *snapshot, int64_t monotonic_ns)
+{
+    int64_t as_of_ns, age_ns;
+    return !cb_snapshot_as_of_ns(snapshot, &as_of_ns) ||
+           __builtin_sub_overflow(monotonic_ns, as_of_ns, &age_ns) || age_ns > CB_GRACE_NS;
+}
+
+/* The VMClock page, mapped now if it wasn't yet; NULL if it can't be. */
+static const struct cb_vmclock_page *vmclock_page(clockbound_ctx *ctx)
+{
+    /* ORDERING: acquire; pairs with the release exchange below. */
+    struct cb_vmclock_page *page = atomic_load_explicit(&ctx->vmclock, memory_order_acquire);
+    if (page != NULL || !may_look(&ctx->vmclock_looked_ns))
+        return page;
+    struct cb_vmclock_page *found = cb_vmclock_map(ctx->vmclock_path, NULL);
+    if (found == NULL)
+        return NULL;
+    /* ORDERING: release on success, so that readers of the pointer see the page; acquire on failure, because
+     * then it is another thread's page that this one goes on with. */
+    if (atomic_compare_exchange_strong_explicit(&ctx->vmclock, &page, found, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return found;
+    cb_vmclock_unmap(found);
+    return page;
+}
+
+/* status.disruption: whether there may have been a disruption that the snapshot doesn't know of. */
+static bool is_disrupted(clockbound_ctx *ctx, const struct cb_snapshot *snapshot)
+{
+    if (snapshot->record.clock_disruption_support_enabled == 0)
+        return false;
+    const struct cb_vmclock_page *page = vmclock_page(ctx);
+    uint64_t marker;
+    return page == NULL || !cb_vmclock_marker(page, &marker) || marker != snapshot->record.disruption_marker;
+}
+
+static clockbound_err const *as_error(clockbound_err_kind kind)
+{
+    switch (kind) {
+    case CLOCKBOUND_ERR_NONE:
+        return NULL;
+    case CLOCKBOUND_ERR_CAUSALITY_BREACH:
+        return &causality;
+    default:
+        return &malformed;
+    }
+}
+
+/* Asks at the given readings, or, where they are NULL, at readings of its own. */
+static clockbound_err const *ask(clockbound_ctx *ctx, const int64_t *given_realtime_ns,
+                                 const int64_t *given_monotonic_ns, struct cb_interval *interval)
+{
+    struct cb_snapshot snapshot;
+    int64_t realtime_ns = 0, monotonic_ns = 0;
+    /* Twice at most: the second time after moving to another file. */
+    for (int moved = 0;; moved++) {
+        const bool taken = take(ctx, &snapshot);
+        if (given_realtime_ns != NULL) {
+            realtime_ns = *given_realtime_ns;
+            monotonic_ns = *given_monotonic_ns;
+        } else {
+            clockbound_err const *failed = read_clocks(&realtime_ns, &monotonic_ns);
+            if (failed != NULL)
+                return failed;
+        }
+        const bool old = !taken || is_older_than_grace(&snapshot, monotonic_ns);
+        if (old && moved == 0 && reopen(ctx))
+            continue;
+        if (!taken)
+            return &no_snapshot;
+        break;
+    }
+    /* The page is looked at last, so that a disruption up to the clock readings is seen. */
+    return as_error(
+        cb_interval_at(&snapshot, realtime_ns, monotonic_ns, is_disrupted(ctx, &snapshot), interval));
+}
+
+clockbound_err const *cb_reader_now(clockbound_ctx *ctx, struct cb_interval *interval)
+{
+    return ask(ctx, NULL, NULL, interval);
+}
+
+clockbound_err const *cb_reader_now_at(clockbound_ctx *ctx, int64_t realtime_ns, int64_t monotonic_ns,
+                                       struct cb_interval *interval)
+{
+    return ask(ctx, &realtime_ns, &monotonic_ns, interval);
+}
+
+/* Rounds towards the past, so that tv_nsec is never negative. */
+static struct timespec as_timespec(int64_t ns)
+{
+    int64_t sec = ns / CB_NANOSECONDS_PER_SECOND, nsec = ns % CB_NANOSECONDS_PER_SECOND;
+    if (nsec < 0) {
+        sec -= 1;
+        nsec += CB_NANOSECONDS_PER_SECOND;
+    }
+    struct timespec time;
+    time.tv_sec = (time_t)sec;
+    time.tv_nsec = (long)nsec;
+    return time;
+}
+
+static clockbound_err const *as_result(clockbound_err const *failed, const struct cb_interval *interval,
+                                       clockbound_now_result *result)
+{
+    if (failed != NULL)
+        return failed;
+    result->earliest = as_timespec(interval->earliest_ns);
+    result->latest = as_timespec(interval->latest_ns);
+    result->clock_status = interval->status;
+    return NULL;
+}
+
+clockbound_err const *clockbound_now(clockbound_ctx *ctx, clockbound_now_result *result)
+{
+    struct cb_interval interval;
+    if (ctx == NULL || result == NULL)
+        return &null_argument;
+    return as_result(cb_reader_now(ctx, &interval), &interval, result);
+}
+
+clockbound_err const *clockbound_now_at(clockbound_ctx *ctx, int64_t realtime_ns, int64_t monotonic_ns,
+                                        clockbound_now_result *result)
+{
+    struct cb_interval interval;
+    if (ctx == NULL || result == NULL)
+        return &null_argument;
+    return as_result(cb_reader_now_at(ctx, realtime_ns, monotonic_ns, &interval), &interval, result);
+}
+
+clockbound_ctx *clockbound_open(char const *shm_path, clockbound_err *err)
+{
+    return clockbound_vmclock_open(shm_path, VMCLOCK_SHM_DEFAULT_PATH, err);
+}
+
+clockbound_ctx *clockbound_vmclock_open(char const *shm_path, char const *vmclock_path, clockbound_err *err)
+{
+    const char *failed_path;
+    if (shm_path == NULL || vmclock_path == NULL) {
+        if (err != NULL)
+            *err = null_argument;
+        return NULL;
+    }
+    return cb_reader_open(shm_path, vmclock_path, err, &failed_path);
+}
+
+/* A context with copies of the paths; NULL without memory. */
+static clockbound_ctx *new_context(const char *shm_path, const char *vmclock_path)
+{
+    clockbound_ctx *ctx = (clockbound_ctx *)calloc(1, sizeof *ctx);
+    if (ctx == NULL)
+        return NULL;
+    atomic_init(&ctx->segment, NULL);
+    atomic_init(&ctx->vmclock, NULL);
+    atomic_init(&ctx->segment_looked_ns, INT64_MIN / 2);
+    atomic_init(&ctx->vmclock_looked_ns, INT64_MIN / 2);
+    ctx->shm_path = strdup(shm_path);
+    ctx->vmclock_path = strdup(vmclock_path);
+    if (ctx->shm_path == NULL || ctx->vmclock_path == NULL) {
+        clockbound_close(ctx);
+        return NULL;
+    }
+    return ctx;
+}
+
+clockbound_ctx *cb_reader_open(const char *shm_path, const char *vmclock_path, clockbound_err *err,
+                               const char **failed_path)
+{
+    *failed_path = shm_path;
+    clockbound_ctx *ctx = new_context(shm_path, vmclock_path);
+    if (ctx == NULL) {
+        cb_fail(err, CLOCKBOUND_ERR_SYSCALL, ENOMEM, "memory for the context");
+        return NULL;
+    }
+    bool same;
+    struct cb_segment *segment = cb_segment_map(shm_path, NULL, &same, err);
+    if (segment == NULL) {
+        clockbound_close(ctx);
+        return NULL;
+    }
+    atomic_init(&ctx->segment, segment);
+    /* A segment in the middle of an update doesn't fail to open; clockbound_now() looks again. */
+    struct cb_snapshot snapshot;
+    if (take(ctx, &snapshot) && snapshot.record.clock_disruption_support_enabled != 0) {
+        struct cb_vmclock_page *page = cb_vmclock_map(vmclock_path, err);
+        if (page == NULL) {
+            *failed_path = vmclock_path;
+            clockbound_close(ctx);
+            return NULL;
+        }
+        atomic_init(&ctx->vmclock, page);
+    }
+    return ctx;
+}
+
+clockbound_err const *clockbound_close(clockbound_ctx *ctx)
+{
+    if (ctx == NULL)
+        return NULL;
+    /* ORDERING: relaxed; closing must not run beside any other call, so there is nobody to pair with. */
+    struct cb_segment *segment = atomic_load_explicit(&ctx->segment, memory_order_relaxed);
+    while (segment != NULL) {
+        struct cb_segment *previous = segment->previous;
+        cb_segment_unmap(segment);
+        segment = previous;
+    }
+    cb_vmclock_unmap(atomic_load_explicit(&ctx->vmclock, memory_order_relaxed));
+    free(ctx->shm_path);
+    free(ctx->vmclock_path);
+    free(ctx);
+    return NULL;
+}

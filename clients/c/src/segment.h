@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A mapped segment file, a mapped VMClock page, and snapshots of them. */
+#ifndef CLOCKBOUND_SEGMENT_H
+#define CLOCKBOUND_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "clockbound.h"
+#include "interval.h"
+
+/* A segment file as it was when it was mapped. Immutable, so that threads can share it. */
+struct cb_segment {
+    const unsigned char *bytes; /* the mapping */
+    uint16_t version;           /* layout version */
+    dev_t device;               /* with inode: which file it is */
+    ino_t inode;
+    uint16_t serial;             /* how many segments this context had mapped before, modulo 2**16 */
+    struct cb_segment *previous; /* the one before; a thread may still read it, so it stays mapped */
+};
+
+/* A mapped VMClock page. */
+struct cb_vmclock_page {
+    const unsigned char *bytes;
+};
+
+/* Sets *err, if there is one to set. */
+void cb_fail(clockbound_err *err, clockbound_err_kind kind, int sys_errno, const char *detail);
+
+/*
+ * Maps the segment at path, unless it is the file `current` (which may be NULL): then *same becomes true.
+ * Returns NULL on failure, with *err set (rules open.*), or when it is the same.
+ */
+struct cb_segment *cb_segment_map(const char *path, const struct cb_segment *current, bool *same,
+                                  clockbound_err *err);
+
+/* Unmaps and frees one segment, not the ones before it. */
+void cb_segment_unmap(struct cb_segment *segment);
+
+/*
+ * A consistent copy of the segment's record, within a bounded number of attempts (rules read.consistent
+ * and read.bounded). False if there was none.
+ */
+bool cb_segment_snapshot(const struct cb_segment *segment, struct cb_snapshot *snapshot);
+
+/* Maps the VMClock page at path. NULL on failure, with *err set. */
+struct cb_vmclock_page *cb_vmclock_map(const char *path, clockbound_err *err);
+
+/* Unmaps and frees the page; NULL is allowed. */
+void cb_vmclock_unmap(struct cb_vmclock_page *page);
+
+/* The page's disruption marker, within a bounded number of attempts. False if it can't be read. */
+bool cb_vmclock_marker(const struct cb_vmclock_page *page, uint64_t *marker);
+
+#endif

@@ -1,0 +1,17 @@
+# Fails unless the dynamic symbols of LIBRARY are those that MAP lists as global.
+execute_process(COMMAND ${NM} -D --defined-only --format=just-symbols ${LIBRARY}
+  OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "clockbound_[a-z_]+" exported "${symbols}")
+string(REGEX REPLACE "clockbound_[a-z_]+@@?CLOCKBOUND_[0-9]+|CLOCKBOUND_[0-9]+(@@?CLOCKBOUND_[0-9]+)?" "" others "${symbols}")
+string(STRIP "${others}" others)
+file(READ ${MAP} map)
+string(REGEX MATCHALL "clockbound_[a-z_]+" wanted "${map}")
+list(REMOVE_DUPLICATES exported)
+list(SORT exported)
+list(SORT wanted)
+if(NOT exported STREQUAL wanted)
+  message(FATAL_ERROR "exported ${exported}\nwanted ${wanted}")
+endif()
+if(NOT others STREQUAL "")
+  message(FATAL_ERROR "also exported: ${others}")
+endif()

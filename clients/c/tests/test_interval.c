@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Expected values are computed by hand; the sums stand beside them. */
+#include "check.h"
+#include "interval.h"
+
+#define S INT64_C(1000000000)
+#define REALTIME (INT64_C(1700000000) * S)
+
+/* Layout 2: as_of 100 s, void_after 1100 s, bound 1 ms, 50 ppm, SYNCHRONIZED. */
+static struct cb_snapshot good(void)
+{
+    struct cb_snapshot snapshot = {.version = 2};
+    snapshot.record.generation = 2;
+    snapshot.record.as_of_sec = 100;
+    snapshot.record.void_after_sec = 1100;
+    snapshot.record.bound_ns = 1000000;
+    snapshot.record.max_drift_ppb = 50000;
+    snapshot.record.clock_status = CLOCKBOUND_STA_SYNCHRONIZED;
+    return snapshot;
+}
+
+static clockbound_err_kind at(const struct cb_snapshot *snapshot, int64_t monotonic_ns,
+                              struct cb_interval *interval)
+{
+    return cb_interval_at(snapshot, REALTIME, monotonic_ns, false, interval);
+}
+
+/* Expects an interval of REALTIME -+ bound_ns. */
+static void expect(const struct cb_snapshot *snapshot, int64_t monotonic_ns, int64_t bound_ns,
+                   clockbound_clock_status status)
+{
+    struct cb_interval interval = {0, 0, CLOCKBOUND_STA_UNKNOWN};
+    CHECK_EQUAL(CLOCKBOUND_ERR_NONE, at(snapshot, monotonic_ns, &interval));
+    CHECK_EQUAL(REALTIME - bound_ns, interval.earliest_ns);
+    CHECK_EQUAL(REALTIME + bound_ns, interval.latest_ns);
+    CHECK_EQUAL(status, interval.status);
+}
+
+static void expect_error(const struct cb_snapshot *snapshot, int64_t monotonic_ns, clockbound_err_kind kind)
+{
+    struct cb_interval interval = {-1, -2, CLOCKBOUND_STA_DISRUPTED};
+    CHECK_EQUAL(kind, at(snapshot, monotonic_ns, &interval));
+    CHECK_EQUAL(-1, interval.earliest_ns); /* left alone on failure */
+    CHECK_EQUAL(-2, interval.latest_ns);
+    CHECK_EQUAL(CLOCKBOUND_STA_DISRUPTED, interval.status);
+}
+
+static void bound_stands_at_as_of(void)
+{
+    const struct cb_snapshot snapshot = good();
+    expect(&snapshot, 100 * S, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+}
+
+static void bound_grows_with_age(void)
+{
+    const struct cb_snapshot snapshot = good();
+    /* 1 s at 50 ppm is 50000 ns */
+    expect(&snapshot, 101 * S, 1050000, CLOCKBOUND_STA_SYNCHRONIZED);
+    /* 2.5 s: 2 * 50000 + 500000000 * 50000 / 10^9 = 100000 + 25000 */
+    expect(&snapshot, 102 * S + S / 2, 1125000, CLOCKBOUND_STA_SYNCHRONIZED);
+}
+
+static void growth_is_rounded_up(void)
+{
+    const struct cb_snapshot snapshot = good();
+    /* 1 ns at 50 ppm is 0.00005 ns, which counts as 1 ns */
+    expect(&snapshot, 100 * S + 1, 1000001, CLOCKBOUND_STA_SYNCHRONIZED);
+    /* 20000 ns at 50 ppm is exactly 1 ns */
+    expect(&snapshot, 100 * S + 20000, 1000001, CLOCKBOUND_STA_SYNCHRONIZED);
+    /* 20001 ns: 1.00005 ns, which counts as 2 */
+    expect(&snapshot, 100 * S + 20001, 1000002, CLOCKBOUND_STA_SYNCHRONIZED);
+}
+
+static void as_of_slightly_in_the_future_counts_as_now(void)
+{
+    const struct cb_snapshot snapshot = good();
+    expect(&snapshot, 100 * S - 999, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+}
+
+static void as_of_in_the_future_is_a_causality_breach(void)
+{
+    const struct cb_snapshot snapshot = good();
+    expect_error(&snapshot, 100 * S - 1000, CLOCKBOUND_ERR_CAUSALITY_BREACH);
+    expect_error(&snapshot, 0, CLOCKBOUND_ERR_CAUSALITY_BREACH);
+    expect_error(&snapshot, INT64_MIN, CLOCKBOUND_ERR_CAUSALITY_BREACH);
+}
+
+static void status_stands_for_five_seconds_then_is_free_running_until_void_after(void)
+{
+    struct cb_snapshot snapshot = good();
+    /* 4.999999999 s: 4 * 50000 + ceil(999999999 * 50000 / 10^9) = 200000 + 50000 */
+    expect(&snapshot, 105 * S - 1, 1250000, CLOCKBOUND_STA_SYNCHRONIZED);
+    expect(&snapshot, 105 * S, 1250000, CLOCKBOUND_STA_FREE_RUNNING);
+    /* 999.999999999 s: 999 * 50000 + 50000 = 50000000 */
+    expect(&snapshot, 1100 * S - 1, 51000000, CLOCKBOUND_STA_FREE_RUNNING);
+    expect(&snapshot, 1100 * S, 51000000, CLOCKBOUND_STA_UNKNOWN);
+    snapshot.record.clock_status = CLOCKBOUND_STA_FREE_RUNNING;
+    expect(&snapshot, 105 * S - 1, 1250000, CLOCKBOUND_STA_FREE_RUNNING);
+    expect(&snapshot, 105 * S, 1250000, CLOCKBOUND_STA_FREE_RUNNING);
+    expect(&snapshot, 1100 * S, 51000000, CLOCKBOUND_STA_UNKNOWN);
+}
+
+static void unknown_and_disrupted_stay(void)
+{
+    struct cb_snapshot snapshot = good();
+    snapshot.record.clock_status = CLOCKBOUND_STA_UNKNOWN;
+    expect(&snapshot, 101 * S, 1050000, CLOCKBOUND_STA_UNKNOWN);
+    expect(&snapshot, 105 * S, 1250000, CLOCKBOUND_STA_UNKNOWN);
+    snapshot.record.clock_status = CLOCKBOUND_STA_DISRUPTED;
+    expect(&snapshot, 101 * S, 1050000, CLOCKBOUND_STA_DISRUPTED);
+    expect(&snapshot, 1100 * S, 51000000, CLOCKBOUND_STA_DISRUPTED);
+}
+
+static void disruption_makes_every_status_unknown(void)
+{
+    struct cb_snapshot snapshot = good();
+    for (int32_t status = CLOCKBOUND_STA_UNKNOWN; status <= CLOCKBOUND_STA_DISRUPTED; status++) {
+        struct cb_interval interval = {0, 0, CLOCKBOUND_STA_SYNCHRONIZED};
+        snapshot.record.clock_status = status;
+        CHECK_EQUAL(CLOCKBOUND_ERR_NONE, cb_interval_at(&snapshot, REALTIME, 100 * S, true, &interval));
+        CHECK_EQUAL(CLOCKBOUND_STA_UNKNOWN, interval.status);
+        CHECK_EQUAL(REALTIME - 1000000, interval.earliest_ns);
+    }
+}
+
+/* bound.range: one field at a time is put just outside, then just inside. */
+static void values_out_of_range_are_malformed(void)
+{
+    struct cb_snapshot snapshot = good();
+    snapshot.record.bound_ns = -1;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+    snapshot.record.bound_ns = 0;
+    expect(&snapshot, 100 * S, 0, CLOCKBOUND_STA_SYNCHRONIZED);
+
+    snapshot = good();
+    snapshot.record.max_drift_ppb = 1000000000;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+    snapshot.record.max_drift_ppb = 999999999;
+    expect(&snapshot, 101 * S, 1000000 + 999999999, CLOCKBOUND_STA_SYNCHRONIZED);
+
+    snapshot = good();
+    snapshot.record.as_of_nsec = -1;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+    snapshot.record.as_of_nsec = S;
+    expect_error(&snapshot, 101 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+    snapshot.record.as_of_nsec = S - 1;
+    expect(&snapshot, 101 * S - 1, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+
+    snapshot = good();
+    snapshot.record.void_after_nsec = -1;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+    snapshot.record.void_after_nsec = S;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+
+    snapshot = good();
+    snapshot.record.clock_status = -1;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+    snapshot.record.clock_status = 4;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+}
+
+static void layout_1_has_no_disrupted(void)
+{
+    struct cb_snapshot snapshot = good();
+    snapshot.version = 1;
+    expect(&snapshot, 100 * S, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    snapshot.record.clock_status = CLOCKBOUND_STA_DISRUPTED;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+}
+
+static void seconds_that_overflow_are_malformed(void)
+{
+    struct cb_snapshot snapshot = good();
+    /* 2^63 - 1 = 9223372036 s and 854775807 ns */
+    snapshot.record.void_after_sec = INT64_C(9223372036);
+    snapshot.record.void_after_nsec = 854775807;
+    expect(&snapshot, 100 * S, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    snapshot.record.void_after_nsec = 854775808;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+    snapshot.record.void_after_sec = INT64_MAX;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+    snapshot = good();
+    snapshot.record.as_of_sec = INT64_MIN;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+    /* -9223372036 s fits, but 100 s later than that doesn't fit an elapsed time */
+    snapshot.record.as_of_sec = INT64_C(-9223372036);
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+}
+
+static void bounds_and_ends_that_overflow_are_malformed(void)
+{
+    struct cb_snapshot snapshot = good();
+    struct cb_interval interval;
+    /* REALTIME + (2^63 - 1 - REALTIME) just fits; one more doesn't. */
+    snapshot.record.bound_ns = INT64_MAX - REALTIME;
+    expect(&snapshot, 100 * S, INT64_MAX - REALTIME, CLOCKBOUND_STA_SYNCHRONIZED);
+    snapshot.record.bound_ns += 1;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+    /* the bound itself overflows as soon as it grows */
+    snapshot.record.bound_ns = INT64_MAX;
+    CHECK_EQUAL(CLOCKBOUND_ERR_NONE, cb_interval_at(&snapshot, 0, 100 * S, false, &interval));
+    CHECK_EQUAL(-INT64_MAX, interval.earliest_ns);
+    CHECK_EQUAL(CLOCKBOUND_ERR_SEGMENT_MALFORMED,
+                cb_interval_at(&snapshot, 0, 100 * S + 1, false, &interval));
+    /* the earlier end */
+    snapshot.record.bound_ns = 1;
+    CHECK_EQUAL(CLOCKBOUND_ERR_SEGMENT_MALFORMED,
+                cb_interval_at(&snapshot, INT64_MIN, 100 * S, false, &interval));
+}
+
+static void range_is_judged_before_causality(void)
+{
+    struct cb_snapshot snapshot = good();
+    snapshot.record.bound_ns = -1;
+    expect_error(&snapshot, 0, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+}
+
+static void an_unknown_layout_is_malformed(void)
+{
+    struct cb_snapshot snapshot = good();
+    snapshot.version = 3;
+    expect_error(&snapshot, 100 * S, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+}
+
+int main(void)
+{
+    RUN(bound_stands_at_as_of);
+    RUN(bound_grows_with_age);
+    RUN(growth_is_rounded_up);
+    RUN(as_of_slightly_in_the_future_counts_as_now);
+    RUN(as_of_in_the_future_is_a_causality_breach);
+    RUN(status_stands_for_five_seconds_then_is_free_running_until_void_after);
+    RUN(unknown_and_disrupted_stay);
+    RUN(disruption_makes_every_status_unknown);
+    RUN(values_out_of_range_are_malformed);
+    RUN(layout_1_has_no_disrupted);
+    RUN(seconds_that_overflow_are_malformed);
+    RUN(bounds_and_ends_that_overflow_are_malformed);
+    RUN(range_is_judged_before_causality);
+    RUN(an_unknown_layout_is_malformed);
+    return check_failures();
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The public functions on real files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "clockbound.h"
+#include "segment_layout.h"
+#include "seqlock.h"
+
+#define S INT64_C(1000000000)
+#define REALTIME (INT64_C(1700000000) * S)
+
+static char folder[] = "/tmp/clockbound-test-XXXXXX";
+static char segment_path[64], page_path[64];
+
+static struct cb_segment_record good(void)
+{
+    return (struct cb_segment_record){.generation = 2,
+                                      .as_of_sec = 100,
+                                      .void_after_sec = 1100,
+                                      .bound_ns = 1000000,
+                                      .max_drift_ppb = 50000,
+                                      .clock_status = CLOCKBOUND_STA_SYNCHRONIZED};
+}
+
+static void write_file(const char *path, const void *bytes, size_t size_bytes)
+{
+    unlink(path); /* never truncate what a context may have mapped */
+    const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    if (descriptor < 0 || write(descriptor, bytes, size_bytes) != (ssize_t)size_bytes ||
+        close(descriptor) != 0) {
+        perror(path);
+        exit(2);
+    }
+}
+
+static void write_v2(const struct cb_segment_record *record)
+{
+    unsigned char bytes[CB_SEGMENT_V2_SIZE_BYTES];
+    cb_segment_v2_store(bytes, record);
+    write_file(segment_path, bytes, sizeof bytes);
+}
+
+/* A writable mapping of the file at path. */
+static unsigned char *map(const char *path)
+{
+    const int descriptor = open(path, O_RDWR);
+    void *bytes = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    close(descriptor);
+    if (bytes == MAP_FAILED) {
+        perror(path);
+        exit(2);
+    }
+    return (unsigned char *)bytes;
+}
+
+static void write_page(uint64_t marker)
+{
+    unsigned char page[CB_VMCLOCK_SIZE_BYTES] = {0};
+    cb_vmclock_store_magic(page, CB_VMCLOCK_MAGIC);
+    cb_vmclock_store_size(page, CB_VMCLOCK_SIZE_BYTES);
+    cb_vmclock_store_version(page, CB_VMCLOCK_VERSION);
+    cb_vmclock_store_disruption_marker(page, marker);
+    write_file(page_path, page, sizeof page);
+}
+
+static void expect_open_fails(clockbound_err_kind kind, int sys_errno)
+{
+    clockbound_err err = {CLOCKBOUND_ERR_NONE, -1, NULL};
+    clockbound_ctx *ctx = clockbound_open(segment_path, &err);
+    CHECK(ctx == NULL);
+    CHECK_EQUAL(kind, err.kind);
+    CHECK_EQUAL(sys_errno, err.sys_errno);
+    CHECK(err.detail != NULL);
+    clockbound_close(ctx);
+}
+
+/* Expects the status, and REALTIME -+ bound_ns, at elapsed_ns after second 100. */
+static void expect_now_at(clockbound_ctx *ctx, int64_t elapsed_ns, int64_t bound_ns,
+                          clockbound_clock_status status)
+{
+    clockbound_now_result now;
+    memset(&now, 0, sizeof now);
+    CHECK(clockbound_now_at(ctx, REALTIME, 100 * S + elapsed_ns, &now) == NULL);
+    CHECK_EQUAL(REALTIME - bound_ns, now.earliest.tv_sec * S + now.earliest.tv_nsec);
+    CHECK_EQUAL(REALTIME + bound_ns, now.latest.tv_sec * S + now.latest.tv_nsec);
+    CHECK_EQUAL(status, now.clock_status);
+}
+
+static void expect_now_at_fails(clockbound_ctx *ctx, clockbound_err_kind kind)
+{
+    clockbound_now_result now;
+    clockbound_err const *err = clockbound_now_at(ctx, REALTIME, 100 * S, &now);
+    CHECK(err != NULL);
+    if (err != NULL)
+        CHECK_EQUAL(kind, err->kind);
+}
+
+static void missing_and_unreadable_files_are_syscall_errors(void)
+{
+    unlink(segment_path);
+    expect_open_fails(CLOCKBOUND_ERR_SYSCALL, ENOENT);
+}
+
+static void files_that_are_no_segments_are_not_initialised(void)
+{
+    unsigned char bytes[CB_SEGMENT_V2_SIZE_BYTES];
+    struct cb_segment_record record = good();
+
+    write_file(segment_path, "", 0);
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0);
+    cb_segment_v2_store(bytes, &record);
+    write_file(segment_path, bytes, 15);
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0);
+    cb_segment_v2_store_magic(bytes, 0, 0x414D5A4F);
+    write_file(segment_path, bytes, sizeof bytes);
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0);
+    cb_segment_v2_store(bytes, &record);
+    cb_segment_v2_store_magic(bytes, 1, 0x43420201);
+    write_file(segment_path, bytes, sizeof bytes);
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0);
+    /* the bytes that the published protocol prints, as a string */
+    memcpy(bytes, "\x41\x4d\x5a\x4e\x43\x42\x02\x00", 8);
+    write_file(segment_path, bytes, sizeof bytes);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0);
+#endif
+    cb_segment_v2_store(bytes, &record);
+    cb_segment_v2_store_version(bytes, 0);
+    write_file(segment_path, bytes, sizeof bytes);
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0);
+    record.generation = 0;
+    write_v2(&record);
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0);
+}
+
+static void an_unknown_version_is_not_supported(void)
+{
+    unsigned char bytes[CB_SEGMENT_V2_SIZE_BYTES];
+    const struct cb_segment_record record = good();
+    cb_segment_v2_store(bytes, &record);
+    cb_segment_v2_store_version(bytes, 3);
+    write_file(segment_path, bytes, sizeof bytes);
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED, 0);
+}
+
+static void sizes_that_cannot_be_are_malformed(void)
+{
+    unsigned char bytes[96] = {0};
+    const struct cb_segment_record record = good();
+    cb_segment_v2_store(bytes, &record);
+    write_file(segment_path, bytes, 79); /* the file is shorter than it says */
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_MALFORMED, 0);
+    cb_segment_v2_store_segment_size(bytes, 79); /* shorter than the layout */
+    write_file(segment_path, bytes, 80);
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_MALFORMED, 0);
+    cb_segment_v2_store_segment_size(bytes, 81);
+    write_file(segment_path, bytes, 80);
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_MALFORMED, 0);
+    cb_segment_v2_store_segment_size(bytes, 96); /* longer than the layout is fine */
+    write_file(segment_path, bytes, 96);
+    clockbound_ctx *ctx = clockbound_open(segment_path, NULL);
+    CHECK(ctx != NULL);
+    if (ctx != NULL)
+        expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    clockbound_close(ctx);
+}
+
+static void a_fifo_does_not_hang(void)
+{
+    unlink(segment_path);
+    CHECK_EQUAL(0, mkfifo(segment_path, 0644));
+    expect_open_fails(CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0);
+    unlink(segment_path);
+}
+
+static void null_arguments_are_errors(void)
+{
+    clockbound_err err = {CLOCKBOUND_ERR_NONE, 0, NULL};
+    clockbound_now_result now;
+    CHECK(clockbound_open(NULL, &err) == NULL);
+    CHECK_EQUAL(CLOCKBOUND_ERR_SYSCALL, err.kind);
+    CHECK_EQUAL(EINVAL, err.sys_errno);
+    CHECK(clockbound_open(NULL, NULL) == NULL);
+    CHECK(clockbound_vmclock_open(segment_path, NULL, &err) == NULL);
+    CHECK(clockbound_now(NULL, &now) != NULL);
+    CHECK(clockbound_now_at(NULL, 0, 0, &now) != NULL);
+    CHECK(clockbound_close(NULL) == NULL);
+    const struct cb_segment_record record = good();
+    write_v2(&record);
+    clockbound_ctx *ctx = clockbound_open(segment_path, NULL);
+    CHECK(clockbound_now(ctx, NULL) != NULL);
+    clockbound_close(ctx);
+}
+
+static void both_layouts_are_told_apart_by_their_version(void)
+{
+    unsigned char bytes[CB_SEGMENT_V1_SIZE_BYTES];
+    const struct cb_segment_record record = good();
+    cb_segment_v1_store(bytes, &record);
+    memset(bytes + CB_SEGMENT_V1_PADDING_OFFSET_BYTES, 0xff, 4);  /* garbage that existing writers leave */
+    memset(bytes + CB_SEGMENT_V1_RESERVED_OFFSET_BYTES, 0xee, 4);
+    write_file(segment_path, bytes, sizeof bytes);
+    clockbound_ctx *ctx = clockbound_open(segment_path, NULL);
+    CHECK(ctx != NULL);
+    if (ctx != NULL)
+        expect_now_at(ctx, S, 1050000, CLOCKBOUND_STA_SYNCHRONIZED);
+    clockbound_close(ctx);
+    write_v2(&record);
+    ctx = clockbound_open(segment_path, NULL);
+    CHECK(ctx != NULL);
+    if (ctx != NULL)
+        expect_now_at(ctx, S, 1050000, CLOCKBOUND_STA_SYNCHRONIZED);
+    clockbound_close(ctx);
+}
+
+static void now_brackets_the_clock_with_a_bound_that_has_grown(void)
+{
+    struct timespec monotonic, before, after;
+    clock_gettime(CLOCK_MONOTONIC, &monotonic);
+    struct cb_segment_record record = good();
+    record.as_of_sec = monotonic.tv_sec - 1;
+    record.as_of_nsec = monotonic.tv_nsec;
+    record.void_after_sec = record.as_of_sec + 1000;
+    write_v2(&record);
+    clockbound_ctx *ctx = clockbound_open(segment_path, NULL);
+    clockbound_now_result now;
+    clock_gettime(CLOCK_REALTIME, &before);
+    CHECK(clockbound_now(ctx, &now) == NULL);
+    clock_gettime(CLOCK_REALTIME, &after);
+    const int64_t earliest_ns = now.earliest.tv_sec * S + now.earliest.tv_nsec;
+    const int64_t latest_ns = now.latest.tv_sec * S + now.latest.tv_nsec;
+    const int64_t reading_ns = earliest_ns + (latest_ns - earliest_ns) / 2;
+    CHECK(before.tv_sec * S + before.tv_nsec <= reading_ns);
+    CHECK(reading_ns <= after.tv_sec * S + after.tv_nsec);
+    /* at least 1 s old: half the width is at least 1 ms + 50 us; and this test takes less than 100 s */
+    CHECK((latest_ns - earliest_ns) / 2 >= 1050000);
+    CHECK((latest_ns - earliest_ns) / 2 < 6050000);
+    clockbound_close(ctx);
+}
+
+static void ends_before_1970_have_nanoseconds_that_are_not_negative(void)
+{
+    struct cb_segment_record record = good();
+    record.bound_ns = S + 1;
+    write_v2(&record);
+    clockbound_ctx *ctx = clockbound_open(segment_path, NULL);
+    clockbound_now_result now;
+    CHECK(clockbound_now_at(ctx, 0, 100 * S, &now) == NULL);
+    CHECK_EQUAL(-2, now.earliest.tv_sec); /* -1.000000001 s */
+    CHECK_EQUAL(999999999, now.earliest.tv_nsec);
+    clockbound_close(ctx);
+}
+
+static void a_dead_writer_leaves_the_last_good_snapshot(void)
+{
+    const struct cb_segment_record record = good();
+    write_v2(&record);
+    unsigned char *bytes = map(segment_path);
+    clockbound_ctx *ctx = clockbound_open(segment_path, NULL);
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    cb_segment_v2_store_bound_ns(bytes, 5);
+    cb_segment_v2_store_generation(bytes, 3); /* half written, for ever */
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    expect_now_at(ctx, S, 1050000, CLOCKBOUND_STA_SYNCHRONIZED);
+    cb_segment_v2_store_generation(bytes, 0); /* never written, it says now */
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    cb_segment_v2_store_generation(bytes, 4);
+    cb_segment_v2_store_version(bytes, 0);
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    cb_segment_v2_store_version(bytes, 2);
+    expect_now_at(ctx, 0, 5, CLOCKBOUND_STA_SYNCHRONIZED);
+    clockbound_close(ctx);
+    munmap(bytes, 4096);
+}
+
+static void a_half_written_segment_has_no_interval(void)
+{
+    struct cb_segment_record record = good();
+    record.generation = 3;
+    write_v2(&record);
+    unsigned char *bytes = map(segment_path);
+    clockbound_ctx *ctx = clockbound_open(segment_path, NULL);
+    CHECK(ctx != NULL);
+    expect_now_at_fails(ctx, CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED);
+    cb_segment_v2_store_generation(bytes, 4);
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    clockbound_close(ctx);
+    munmap(bytes, 4096);
+}
+
+static void every_generation_is_followed(void)
+{
+    struct cb_segment_record record = good();
+    write_v2(&record);
+    unsigned char *bytes = map(segment_path);
+    clockbound_ctx *ctx = clockbound_open(segment_path, NULL);
+    for (int64_t i = 0; i < 70000; i++) { /* once round the 16-bit counter */
+        unsigned char fresh[CB_SEGMENT_V2_SIZE_BYTES];
+        record.bound_ns = i;
+        cb_segment_v2_store(fresh, &record);
+        cb_seqlock_publish(bytes + CB_SEGMENT_V2_GENERATION_OFFSET_BYTES, bytes + 16, fresh + 16, 64);
+        clockbound_now_result now;
+        if (clockbound_now_at(ctx, REALTIME, 100 * S, &now) != NULL ||
+            now.latest.tv_sec * S + now.latest.tv_nsec != REALTIME + i) {
+            CHECK_EQUAL(-1, i);
+            break;
+        }
+    }
+    clockbound_close(ctx);
+    munmap(bytes, 4096);
+}
+
+static void a_replaced_file_is_followed_once_the_snapshot_is_old(void)
+{
+    struct cb_segment_record record = good();
+    write_v2(&record);
+    clockbound_ctx *ctx = clockbound_open(segment_path, NULL);
+    record.bound_ns = 2000000;
+    write_v2(&record); /* another file under the same name */
+    /* young: no look. 5 s old: 250 us of growth */
+    expect_now_at(ctx, 5 * S, 1250000, CLOCKBOUND_STA_FREE_RUNNING);
+    /* older: it looks, and moves */
+    expect_now_at(ctx, 5 * S + 1, 2250001, CLOCKBOUND_STA_FREE_RUNNING);
+    /* the path names nothing, or not a segment: it stays where it is */
+    write_file(segment_path, "", 0);
+    expect_now_at(ctx, 6 * S, 2300000, CLOCKBOUND_STA_FREE_RUNNING);
+    clockbound_close(ctx);
+}
+
+static void a_replaced_file_is_looked_for_once_a_second_at_most(void)
+{
+    struct cb_segment_record record = good();
+    write_v2(&record);
+    clockbound_ctx *ctx = clockbound_open(segment_path, NULL);
+    expect_now_at(ctx, 6 * S, 1300000, CLOCKBOUND_STA_FREE_RUNNING); /* looks: the same file */
+    record.bound_ns = 2000000;
+    write_v2(&record);
+    expect_now_at(ctx, 6 * S, 1300000, CLOCKBOUND_STA_FREE_RUNNING); /* not again so soon */
+    const struct timespec a_second = {1, 20000000};
+    nanosleep(&a_second, NULL);
+    expect_now_at(ctx, 6 * S, 2300000, CLOCKBOUND_STA_FREE_RUNNING);
+    clockbound_close(ctx);
+}
+
+static struct cb_segment_record with_disruption_support(uint64_t marker)
+{
+    struct cb_segment_record record = good();
+    record.clock_disruption_support_enabled = 1;
+    record.disruption_marker = marker;
+    return record;
+}
+
+static void disruption_support_needs_the_page(void)
+{
+    clockbound_err err = {CLOCKBOUND_ERR_NONE, 0, NULL};
+    const struct cb_segment_record record = with_disruption_support(7);
+    write_v2(&record);
+    unlink(page_path);
+    CHECK(clockbound_vmclock_open(segment_path, page_path, &err) == NULL);
+    CHECK_EQUAL(CLOCKBOUND_ERR_SYSCALL, err.kind);
+    CHECK_EQUAL(ENOENT, err.sys_errno);
+    write_file(page_path, "VCLK", 4);
+    CHECK(clockbound_vmclock_open(segment_path, page_path, &err) == NULL);
+    CHECK_EQUAL(CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, err.kind);
+}
+
+static void a_marker_that_differs_makes_the_status_unknown(void)
+{
+    const struct cb_segment_record record = with_disruption_support(7);
+    write_v2(&record);
+    write_page(7);
+    unsigned char *page = map(page_path);
+    clockbound_ctx *ctx = clockbound_vmclock_open(segment_path, page_path, NULL);
+    CHECK(ctx != NULL);
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    cb_vmclock_store_disruption_marker(page, 8);
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_UNKNOWN);
+    cb_vmclock_store_disruption_marker(page, 7);
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    cb_vmclock_store_seq_count(page, 1); /* the page can't be read */
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_UNKNOWN);
+    clockbound_close(ctx);
+    munmap(page, 4096);
+}
+
+static void support_that_is_turned_on_later_is_heeded(void)
+{
+    struct cb_segment_record record = good();
+    write_v2(&record);
+    unlink(page_path);
+    unsigned char *bytes = map(segment_path);
+    clockbound_ctx *ctx = clockbound_vmclock_open(segment_path, page_path, NULL);
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    cb_segment_v2_store_disruption_marker(bytes, 7);
+    cb_segment_v2_store_clock_disruption_support_enabled(bytes, 1);
+    cb_segment_v2_store_generation(bytes, 4);
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_UNKNOWN); /* no page */
+    write_page(7);
+    const struct timespec a_second = {1, 20000000};
+    nanosleep(&a_second, NULL);
+    expect_now_at(ctx, 0, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+    clockbound_close(ctx);
+    munmap(bytes, 4096);
+}
+
+/* Threads that share one context while the segment changes and its file is replaced. */
+#define THREADS 4
+static clockbound_ctx *shared_ctx;
+static atomic_bool stop_reading;
+
+static void *read_on(void *unused)
+{
+    intptr_t wrong = 0;
+    (void)unused;
+    while (!atomic_load(&stop_reading)) {
+        clockbound_now_result now;
+        /* bound_ns is max_drift_ppb, so 1 s later the bound is twice that */
+        if (clockbound_now_at(shared_ctx, REALTIME, 101 * S, &now) != NULL)
+            wrong++;
+        else if ((now.latest.tv_sec * S + now.latest.tv_nsec - REALTIME) % 2 != 0)
+            wrong++;
+    }
+    return (void *)wrong; /* NOLINT: a number, not an address */
+}
+
+static void threads_share_one_context(void)
+{
+    struct cb_segment_record record = good();
+    record.bound_ns = record.max_drift_ppb;
+    write_v2(&record);
+    unsigned char *bytes = map(segment_path);
+    shared_ctx = clockbound_open(segment_path, NULL);
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        CHECK_EQUAL(0, pthread_create(&threads[i], NULL, read_on, NULL));
+    for (uint32_t i = 1; i < 300000; i++) {
+        unsigned char fresh[CB_SEGMENT_V2_SIZE_BYTES];
+        record.max_drift_ppb = i;
+        record.bound_ns = i;
+        cb_segment_v2_store(fresh, &record);
+        cb_seqlock_publish(bytes + CB_SEGMENT_V2_GENERATION_OFFSET_BYTES, bytes + 16, fresh + 16, 64);
+    }
+    atomic_store(&stop_reading, true);
+    for (int i = 0; i < THREADS; i++) {
+        void *wrong;
+        CHECK_EQUAL(0, pthread_join(threads[i], &wrong));
+        CHECK(wrong == NULL);
+    }
+    clockbound_close(shared_ctx);
+    munmap(bytes, 4096);
+}
+
+int main(void)
+{
+    if (mkdtemp(folder) == NULL) {
+        perror(folder);
+        return 2;
+    }
+    snprintf(segment_path, sizeof segment_path, "%s/shm0", folder);
+    snprintf(page_path, sizeof page_path, "%s/vmclock0", folder);
+    RUN(missing_and_unreadable_files_are_syscall_errors);
+    RUN(files_that_are_no_segments_are_not_initialised);
+    RUN(an_unknown_version_is_not_supported);
+    RUN(sizes_that_cannot_be_are_malformed);
+    RUN(a_fifo_does_not_hang);
+    RUN(null_arguments_are_errors);
+    RUN(both_layouts_are_told_apart_by_their_version);
+    RUN(now_brackets_the_clock_with_a_bound_that_has_grown);
+    RUN(ends_before_1970_have_nanoseconds_that_are_not_negative);
+    RUN(a_dead_writer_leaves_the_last_good_snapshot);
+    RUN(a_half_written_segment_has_no_interval);
+    RUN(every_generation_is_followed);
+    RUN(a_replaced_file_is_followed_once_the_snapshot_is_old);
+    RUN(a_replaced_file_is_looked_for_once_a_second_at_most);
+    RUN(disruption_support_needs_the_page);
+    RUN(a_marker_that_differs_makes_the_status_unknown);
+    RUN(support_that_is_turned_on_later_is_heeded);
+    RUN(threads_share_one_context);
+    unlink(segment_path);
+    unlink(page_path);
+    rmdir(folder);
+    return check_failures();
+}
