@@ -1,0 +1,156 @@
+"""What the daemon costs, as ratios to bare Python in the same run, on a real chronyd.
+
+    python daemon/bench/cycle.py [--starts N] [--seconds N]
+
+Ratios, because absolute times say more about the machine than about the daemon. Exits with status 1 when a goal is
+missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clockbound_conformance.lab import ServerAndClient
+from clockbound_daemon._layout import SEGMENT_V2_NAME, ClockStatus, SegmentRecord, unpack_segment_v2
+
+START_RATIO_GOAL = 3.0
+RSS_RATIO_GOAL = 1.6
+CYCLE_CPU_GOAL_US = 250
+TIMEOUT_S = 10.0
+SETTLE_S = 3.0
+
+BARE = [sys.executable, "-c", "pass"]
+DAEMON = [str(Path(sysconfig.get_path("scripts")) / "clockbound"), "--max-drift-rate", "50"]
+
+
+def bare_start_ns() -> int:
+    """Wall time of an interpreter that does nothing."""
+    begun_ns = time.monotonic_ns()
+    subprocess.run(BARE, check=True)
+    return time.monotonic_ns() - begun_ns
+
+
+@contextmanager
+def daemon(chronyd_socket: Path, run_dir: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A running daemon."""
+    command = [*DAEMON, "--run-dir", run_dir, "--chronyd-socket", str(chronyd_socket)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def first(run_dir: str, status: ClockStatus | None) -> SegmentRecord:
+    """The first record, or the first of `status`, seen without sleeping, so as not to add a timer's delay."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    path = Path(run_dir) / SEGMENT_V2_NAME
+    while time.monotonic() < deadline_s:
+        try:
+            record = unpack_segment_v2(path.read_bytes())
+        except FileNotFoundError:
+            continue
+        if status is None or record.clock_status == status:
+            return record
+    raise SystemExit(f"{path}: the daemon published nothing within {TIMEOUT_S} s")
+
+
+def daemon_start_ns(chronyd_socket: Path) -> tuple[int, int]:
+    """Wall time to the first publish, and to the first synchronised one."""
+    with tempfile.TemporaryDirectory() as run_dir:
+        begun_ns = time.monotonic_ns()
+        with daemon(chronyd_socket, run_dir):
+            first(run_dir, None)
+            published_ns = time.monotonic_ns() - begun_ns
+            first(run_dir, ClockStatus.SYNCHRONIZED)
+            return published_ns, time.monotonic_ns() - begun_ns
+
+
+def rss_kib(pid: int) -> int:
+    """Memory that the process has in use."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise SystemExit(f"/proc/{pid}/status: has no VmRSS line")
+
+
+def bare_rss_kib() -> int:
+    """Memory of an interpreter that does nothing but wait."""
+    waiting = [sys.executable, "-c", "import os; os.write(1, b'.'); os.read(0, 1)"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.read(1)
+        used_kib = rss_kib(process.pid)
+        process.communicate(b".")
+    return used_kib
+
+
+def cpu_ns(pid: int) -> int:
+    """CPU time of the process so far, to the nanosecond (the clock of its first thread)."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+
+
+def steady(chronyd_socket: Path, seconds: int) -> tuple[int, float]:
+    """Memory in KiB, and CPU time in microseconds a cycle, at one poll a second."""
+    with tempfile.TemporaryDirectory() as run_dir, daemon(chronyd_socket, run_dir) as process:
+        first(run_dir, ClockStatus.SYNCHRONIZED)
+        time.sleep(SETTLE_S)
+        generation, before_ns = first(run_dir, None).generation, cpu_ns(process.pid)
+        time.sleep(seconds)
+        used_ns = cpu_ns(process.pid) - before_ns
+        cycles_count = (first(run_dir, None).generation - generation) // 2
+        return rss_kib(process.pid), used_ns / cycles_count / 1000
+
+
+def main() -> int:
+    """Measure and print; 0 if all goals are met."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--starts", type=int, default=20, help="starts to take the median of (default: 20)")
+    parser.add_argument(
+        "--seconds", type=int, default=20, help="time to measure CPU over, in s (default: 20)"
+    )
+    given = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    bare, published, synchronised = [], [], []
+    with ServerAndClient() as pair:
+        socket_path = pair.client.socket_path
+        daemon_start_ns(socket_path)  # writes the byte code
+        for _ in range(given.starts):  # in turn, so that whatever else the machine does hits all alike
+            bare.append(bare_start_ns())
+            to_first, to_synchronised = daemon_start_ns(socket_path)
+            published.append(to_first)
+            synchronised.append(to_synchronised)
+        used_kib, cycle_us = steady(socket_path, given.seconds)
+    bare_ms = statistics.median(bare) / 1e6
+    published_ms, synchronised_ms = statistics.median(published) / 1e6, statistics.median(synchronised) / 1e6
+    bare_kib = bare_rss_kib()
+    start_ratio, rss_ratio = published_ms / bare_ms, used_kib / bare_kib
+    print(f"python3 -c pass                        {bare_ms:8.1f} ms   {bare_kib:6d} KiB")
+    print(
+        f"start to first publish                 {published_ms:8.1f} ms   ratio {start_ratio:.2f} (goal <= {START_RATIO_GOAL})"
+    )
+    print(
+        f"start to first SYNCHRONIZED publish    {synchronised_ms:8.1f} ms   ratio {synchronised_ms / bare_ms:.2f}"
+    )
+    print(
+        f"resident memory                        {used_kib:8d} KiB  ratio {rss_ratio:.2f} (goal <= {RSS_RATIO_GOAL})"
+    )
+    print(f"CPU a cycle, at 1 Hz                   {cycle_us:8.0f} us   (goal <= {CYCLE_CPU_GOAL_US})")
+    met = start_ratio <= START_RATIO_GOAL and rss_ratio <= RSS_RATIO_GOAL and cycle_us <= CYCLE_CPU_GOAL_US
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""chronyd's command protocol, as far as the daemon speaks it: requests to bytes, bytes to what they say.
+
+Nothing here reads a clock or a socket. The places of the fields are in the generated `_candm`.
+"""
+
+from __future__ import annotations
+
+from clockbound_daemon import _candm
+from clockbound_daemon._candm import CandmCommand, CandmReply, CandmStatus, decode_float
+from clockbound_daemon._layout import NANOSECONDS_PER_SECOND
+from clockbound_daemon.errors import NoSampleError
+
+#: The seconds' high word that stands for "no time" in replies of hosts with 32-bit time.
+NO_HIGH_SECONDS = 0x7FFF_FFFF
+
+
+class CandmError(NoSampleError):
+    """A datagram that gives no sample."""
+
+
+class NotOurReplyError(CandmError):
+    """Not the answer to our request, which may still come."""
+
+
+class ShortReplyError(NotOurReplyError):
+    """Too short for a header."""
+
+
+class WrongVersionError(NotOurReplyError):
+    """Another version of the protocol."""
+
+
+class WrongPacketTypeError(NotOurReplyError):
+    """Not a reply."""
+
+
+class WrongCommandError(NotOurReplyError):
+    """The reply to another command."""
+
+
+class WrongSequenceError(NotOurReplyError):
+    """The reply to another request, an earlier one perhaps."""
+
+
+class ErrorStatusError(CandmError):
+    """chronyd refused the request."""
+
+
+class WrongReplyCodeError(CandmError):
+    """A reply with another body than the command's."""
+
+
+class WrongLengthError(CandmError):
+    """A reply that is shorter or longer than its kind."""
+
+
+class BadTimestampError(CandmError):
+    """A time whose nanoseconds aren't below a second."""
+
+
+class Tracking:
+    """What chronyd says about the system clock; `_q89` is a whole number of 2**-89 of the unit, exact."""
+
+    __slots__ = ("_reply",)
+
+    def __init__(self, reply: _candm.TrackingReply) -> None:
+        self._reply = reply
+
+    @property
+    def ref_id(self) -> int:
+        """The source that chronyd follows."""
+        return self._reply.ref_id
+
+    @property
+    def ip_address(self) -> bytes:
+        """Its address, 16 bytes."""
+        return self._reply.ip_addr_address
+
+    @property
+    def ip_family(self) -> int:
+        """How that is to be read, a `CandmFamily`."""
+        return self._reply.ip_addr_family
+
+    @property
+    def stratum(self) -> int:
+        """Hops from a reference clock."""
+        return self._reply.stratum
+
+    @property
+    def leap_status(self) -> int:
+        """A `CandmLeap`, if it is one that the protocol defines."""
+        return self._reply.leap_status
+
+    @property
+    def ref_time_ns(self) -> int:
+        """Realtime of the last update, as chronyd corrects it; 0 when there was none."""
+        reply = self._reply
+        high = 0 if reply.ref_time_sec_high == NO_HIGH_SECONDS else reply.ref_time_sec_high
+        return (high << 32 | reply.ref_time_sec_low) * NANOSECONDS_PER_SECOND + reply.ref_time_nsec
+
+    @property
+    def current_correction_q89_s(self) -> int:
+        """What chronyd has still to correct; above 0 when the system clock is slow."""
+        return decode_float(self._reply.current_correction)
+
+    @property
+    def last_offset_q89_s(self) -> int:
+        """Offset found by the last update."""
+        return decode_float(self._reply.last_offset)
+
+    @property
+    def rms_offset_q89_s(self) -> int:
+        """Long-term average of the offsets."""
+        return decode_float(self._reply.rms_offset)
+
+    @property
+    def freq_q89_ppm(self) -> int:
+        """How fast the clock would drift if chronyd didn't correct it."""
+        return decode_float(self._reply.freq_ppm)
+
+    @property
+    def resid_freq_q89_ppm(self) -> int:
+        """What of the frequency isn't corrected yet."""
+        return decode_float(self._reply.resid_freq_ppm)
+
+    @property
+    def skew_q89_ppm(self) -> int:
+        """Error bound on the frequency."""
+        return decode_float(self._reply.skew_ppm)
+
+    @property
+    def root_delay_q89_s(self) -> int:
+        """Round trip to the reference clock."""
+        return decode_float(self._reply.root_delay)
+
+    @property
+    def root_dispersion_q89_s(self) -> int:
+        """Error accumulated on the way from the reference clock, and since."""
+        return decode_float(self._reply.root_dispersion)
+
+    @property
+    def last_update_interval_q89_s(self) -> int:
+        """Time between the last two updates."""
+        return decode_float(self._reply.last_update_interval)
+
+
+_SEQUENCE = slice(
+    _candm.TRACKING_REQUEST_SEQUENCE_OFFSET_BYTES, _candm.TRACKING_REQUEST_SEQUENCE_OFFSET_BYTES + 4
+)
+_TRACKING_REQUEST = _candm.pack_tracking_request(_candm.TrackingRequest())
+
+
+def tracking_request(sequence: bytes) -> bytes:
+    """The TRACKING request with the 4 bytes of `sequence`."""
+    return _TRACKING_REQUEST[: _SEQUENCE.start] + sequence + _TRACKING_REQUEST[_SEQUENCE.stop :]
+
+
+def tracking(datagram: bytes, sequence: bytes) -> Tracking:
+    """What the answer to TRACKING request `sequence` says; a `CandmError` when `datagram` isn't that answer."""
+    check_reply(
+        datagram, CandmCommand.TRACKING, CandmReply.TRACKING, _candm.TRACKING_REPLY_SIZE_BYTES, sequence
+    )
+    reply = _candm.unpack_tracking_reply(datagram)
+    if reply.ref_time_nsec >= NANOSECONDS_PER_SECOND:
+        raise BadTimestampError(
+            f"chronyd's reference time has {reply.ref_time_nsec} nanoseconds, but a second has only "
+            f"{NANOSECONDS_PER_SECOND}; check that the socket is chronyd's"
+        )
+    return Tracking(reply)
+
+
+def check_reply(datagram: bytes, command: int, reply_code: int, length_bytes: int, sequence: bytes) -> None:
+    """Raise a `CandmError` unless `datagram` answers request `sequence` with success and the right body.
+
+    Whose answer it is comes first, what chronyd made of the request second, the shape last: an error's
+    reply is a bare header, so that its length says nothing.
+    """
+    if len(datagram) < _candm.REPLY_HEADER_SIZE_BYTES:
+        raise ShortReplyError(
+            f"chronyd's reply has {len(datagram)} bytes, fewer than the {_candm.REPLY_HEADER_SIZE_BYTES} of a header; "
+            "check that the socket is chronyd's"
+        )
+    version = datagram[_candm.REPLY_HEADER_VERSION_OFFSET_BYTES]
+    if version != _candm.REPLY_HEADER_VERSION:
+        raise WrongVersionError(
+            f"chronyd speaks version {version} of its protocol, this daemon version {_candm.REPLY_HEADER_VERSION}; "
+            "use a chronyd of version 3.0 or later"
+        )
+    packet_type = datagram[_candm.REPLY_HEADER_PKT_TYPE_OFFSET_BYTES]
+    if packet_type != _candm.REPLY_HEADER_PKT_TYPE:
+        raise WrongPacketTypeError(
+            f"chronyd's packet is of type {packet_type}, not of type {_candm.REPLY_HEADER_PKT_TYPE} as a reply; "
+            "check that the socket is chronyd's"
+        )
+    header = _candm.unpack_reply_header(datagram)
+    if header.command != command:
+        raise WrongCommandError(
+            f"chronyd answered command {header.command}, but {command:d} was asked; "
+            "nothing to do unless it lasts: replies that come late are dropped"
+        )
+    asked = int.from_bytes(sequence, "big")
+    if header.sequence != asked:
+        raise WrongSequenceError(
+            f"chronyd answered request {header.sequence:#010x}, but {asked:#010x} was asked; "
+            "nothing to do unless it lasts: replies that come late are dropped"
+        )
+    if header.status != CandmStatus.SUCCESS:
+        raise ErrorStatusError(
+            f"chronyd refused command {command:d} with status {header.status} ({_status_name(header.status)}); "
+            "check its version and the permissions of its socket"
+        )
+    if header.reply != reply_code:
+        raise WrongReplyCodeError(
+            f"chronyd's reply is of kind {header.reply}, not {reply_code:d}; use a chronyd of version 3.0 or later"
+        )
+    if len(datagram) != length_bytes:
+        raise WrongLengthError(
+            f"chronyd's reply has {len(datagram)} bytes, not {length_bytes}; use a chronyd of version 3.0 or later"
+        )
+
+
+def _status_name(status: int) -> str:
+    try:
+        return CandmStatus(status).name
+    except ValueError:
+        return "of unknown meaning"

@@ -1,0 +1,274 @@
+"""Writes the segments that clients map: one file a layout, in one directory, by one daemon at a time.
+
+A client never sees half a segment: updates go through the seqlock in the C core, and a file appears under
+its name only when it is complete. A file that a client may have mapped is never truncated, because that
+would end the client with SIGBUS.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import stat
+from collections.abc import Callable
+
+from clockbound_client._core import publish
+
+from clockbound_daemon import _layout
+from clockbound_daemon._layout import ClockStatus, SegmentRecord
+from clockbound_daemon.errors import StartError
+
+LOCK_NAME = "clockbound.lock"
+SEGMENT_MODE = 0o644
+LOCK_MODE = 0o600
+#: Neither follows a link nor waits for the other end of a FIFO.
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class SegmentLayout:
+    """A layout as its writer needs it."""
+
+    def __init__(
+        self, name: str, size_bytes: int, generation_offset_bytes: int, pack: Callable[[SegmentRecord], bytes]
+    ) -> None:
+        self.name = name
+        self.size_bytes = size_bytes
+        self.pack = pack
+        #: Magic, size and version stand before the generation: what makes a file a segment of this layout.
+        self.identity = pack(SegmentRecord())[:generation_offset_bytes]
+
+
+LAYOUT_1 = SegmentLayout(
+    _layout.SEGMENT_V1_NAME,
+    _layout.SEGMENT_V1_SIZE_BYTES,
+    _layout.SEGMENT_V1_GENERATION_OFFSET_BYTES,
+    _layout.pack_segment_v1,
+)
+LAYOUT_2 = SegmentLayout(
+    _layout.SEGMENT_V2_NAME,
+    _layout.SEGMENT_V2_SIZE_BYTES,
+    _layout.SEGMENT_V2_GENERATION_OFFSET_BYTES,
+    _layout.pack_segment_v2,
+)
+
+
+def for_layout_1(record: SegmentRecord) -> SegmentRecord:
+    """`record` in the words of layout 1, which has none for a disruption."""
+    if record.clock_status == ClockStatus.DISRUPTED:
+        return record._replace(clock_status=ClockStatus.UNKNOWN)
+    return record
+
+
+class SegmentWriter:
+    """Both segments of a run directory. Whoever has one is the directory's only writer."""
+
+    def __init__(self, run_dir: str, first: SegmentRecord) -> None:
+        """Take the directory and its segments over; where there is none, make one that says `first`.
+
+        What was taken over keeps its file, body and generation until the first `publish`. Raises StartError.
+        """
+        self._run_dir = run_dir
+        self._directory = _open_directory(run_dir)
+        self._lock = -1
+        self._segments: list[mmap.mmap] = []
+        try:
+            self._lock = self._take_lock()
+            self._segments.append(self._open_segment(LAYOUT_1, for_layout_1(first)))
+            self._segments.append(self._open_segment(LAYOUT_2, first))
+        except BaseException:
+            self.close()
+            raise
+
+    def publish(self, record: SegmentRecord) -> None:
+        """Make `record` what clients of both layouts read from now on."""
+        layout_1, layout_2 = self._segments
+        publish(layout_1, LAYOUT_1.pack(for_layout_1(record)))
+        publish(layout_2, LAYOUT_2.pack(record))
+
+    def close(self) -> None:
+        """Let another daemon take over. The segments stay for their readers."""
+        for segment in self._segments:
+            segment.close()
+        self._segments.clear()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+        if self._directory >= 0:
+            os.close(self._directory)
+            self._directory = -1
+
+    def _path(self, name: str) -> str:
+        return f"{self._run_dir}/{name}"
+
+    def _take_lock(self) -> int:
+        path = self._path(LOCK_NAME)
+        try:
+            lock = os.open(LOCK_NAME, os.O_RDWR | os.O_CREAT | _SAFELY, LOCK_MODE, dir_fd=self._directory)
+        except OSError as error:
+            raise self._not_opened(LOCK_NAME, error) from None
+        try:
+            status = os.fstat(lock)
+            if not stat.S_ISREG(status.st_mode):
+                raise StartError(f"{path}: is {_kind(status)}, not a regular file; remove it")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+                raise StartError(
+                    f"{path}: another daemon{f' (process {holder})' if holder.isdigit() else ''} writes the segments "
+                    f"in {self._run_dir}; stop it, or give this one a directory of its own with --run-dir"
+                ) from None
+            if not self._names(LOCK_NAME, lock):
+                raise StartError(f"{path}: was removed while the daemon started; start it again")
+            try:
+                os.ftruncate(lock, 0)
+                os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+            except OSError:
+                pass  # the disk is full: the lock holds all the same, only its holder's number is missing
+        except BaseException:
+            os.close(lock)
+            raise
+        return lock
+
+    def _names(self, name: str, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(
+                os.stat(name, dir_fd=self._directory, follow_symlinks=False), os.fstat(descriptor)
+            )
+        except FileNotFoundError:
+            return False
+
+    def _open_segment(self, layout: SegmentLayout, first: SegmentRecord) -> mmap.mmap:
+        taken_over = self._take_over(layout)
+        return taken_over if taken_over is not None else self._replace(layout, first)
+
+    def _take_over(self, layout: SegmentLayout) -> mmap.mmap | None:
+        """The segment that is there, if it is one of this layout and ours."""
+        path = self._path(layout.name)
+        try:
+            kind = os.stat(layout.name, dir_fd=self._directory, follow_symlinks=False)
+            if not stat.S_ISREG(kind.st_mode):
+                raise StartError(
+                    f"{path}: is {_kind(kind)}, where the segment has to be a regular file; remove it"
+                )
+            segment = os.open(layout.name, os.O_RDWR | _SAFELY, dir_fd=self._directory)
+        except FileNotFoundError:
+            return None
+        except PermissionError:
+            return None  # somebody else's, from before: replaced, if the directory allows that
+        except OSError as error:
+            raise self._not_opened(layout.name, error) from None
+        try:
+            status = os.fstat(segment)
+            # Its owner could truncate it under our feet, which would end this daemon with SIGBUS.
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+                return None
+            found = os.pread(segment, layout.size_bytes, 0)
+            if len(found) < layout.size_bytes or not found.startswith(layout.identity):
+                return None
+            os.fchmod(segment, SEGMENT_MODE)
+            return mmap.mmap(segment, layout.size_bytes)
+        except OSError as error:
+            raise self._not_written(layout.name, error) from None
+        finally:
+            os.close(segment)
+
+    def _replace(self, layout: SegmentLayout, first: SegmentRecord) -> mmap.mmap:
+        """A new file under the segment's name, complete before it gets the name."""
+        # One fixed name: while the lock is held, whatever bears it was left by a daemon that died.
+        temporary = f".{layout.name}.new"
+        segment: mmap.mmap | None = None
+        try:
+            os.unlink(temporary, dir_fd=self._directory)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise self._not_written(temporary, error) from None
+        try:
+            descriptor = os.open(
+                temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFELY, LOCK_MODE, dir_fd=self._directory
+            )
+            try:
+                # Written and not grown: on a full disk this fails, where storing into the mapping would be SIGBUS.
+                body = layout.pack(first._replace(generation=0))
+                if os.pwrite(descriptor, body, 0) != len(body):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                segment = mmap.mmap(descriptor, layout.size_bytes)
+                publish(segment, body)
+                os.fchmod(descriptor, SEGMENT_MODE)
+                os.rename(temporary, layout.name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+            except BaseException:
+                os.unlink(temporary, dir_fd=self._directory)
+                raise
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if segment is not None:
+                segment.close()
+            raise self._not_written(layout.name, error) from None
+        return segment
+
+    def _not_opened(self, name: str, error: OSError) -> StartError:
+        path = self._path(name)
+        match error.errno:
+            case errno.ELOOP:
+                return StartError(f"{path}: is a symbolic link, which is never followed; remove it")
+            case errno.EISDIR:
+                return StartError(f"{path}: is a directory, not a regular file; remove it")
+            case errno.ENXIO:
+                return StartError(f"{path}: is a socket or a FIFO, not a regular file; remove it")
+        return self._not_written(name, error)
+
+    def _not_written(self, name: str, error: OSError) -> StartError:
+        path, reason = self._path(name), os.strerror(error.errno) if error.errno else str(error)
+        match error.errno:
+            case errno.EACCES | errno.EPERM:
+                remedy = (
+                    f"run the daemon as the owner of {self._run_dir} and of the files in it, or give the directory to "
+                    f"the daemon's user: chown -R {os.geteuid()} {self._run_dir}"
+                )
+            case errno.EROFS:
+                remedy = "give a directory that can be written to with --run-dir"
+            case errno.ENOSPC | errno.EDQUOT:
+                remedy = "free some space there, or give another directory with --run-dir"
+            case _:
+                remedy = "give another directory with --run-dir"
+        return StartError(f"{path}: can't be written: {reason}; {remedy}")
+
+
+def _open_directory(run_dir: str) -> int:
+    try:
+        # Without its final slash, which would follow a link.
+        return os.open(run_dir.rstrip("/") or "/", os.O_RDONLY | os.O_DIRECTORY | _SAFELY)
+    except FileNotFoundError:
+        raise StartError(
+            f"{run_dir}: not found; create it for the daemon's user: "
+            f"install -d -m 0755 -o {os.geteuid()} {run_dir}, or give another directory with --run-dir"
+        ) from None
+    except NotADirectoryError:
+        what = (
+            "is a symbolic link, which is never followed"
+            if os.path.islink(run_dir.rstrip("/"))
+            else "no directory"
+        )
+        raise StartError(f"{run_dir}: {what}; give the directory itself with --run-dir") from None
+    except OSError as error:
+        raise StartError(
+            f"{run_dir}: can't be opened: {os.strerror(error.errno or 0)}; run the daemon as a user who may, "
+            "or give another directory with --run-dir"
+        ) from None
+
+
+def _kind(status: os.stat_result) -> str:
+    mode = status.st_mode
+    for test, name in (
+        (stat.S_ISLNK, "a symbolic link"),
+        (stat.S_ISDIR, "a directory"),
+        (stat.S_ISFIFO, "a FIFO"),
+        (stat.S_ISSOCK, "a socket"),
+    ):
+        if test(mode):
+            return name
+    return "a device"

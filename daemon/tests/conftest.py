@@ -1,0 +1,24 @@
+"""Fixtures: a real chronyd that follows a known truth, and a directory for segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clockbound_conformance.lab import ServerAndClient
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[ServerAndClient]:
+    """Two chronyd; the client is a quarter of a second behind the truth. A test that stops one starts it again."""
+    with ServerAndClient() as running:
+        yield running
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    """An empty directory for segments."""
+    directory = tmp_path / "run"
+    directory.mkdir(mode=0o755)
+    return directory
