@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs an adapter program and tells what its client answered from what went wrong with the program.
+
+An adapter is a small program around one client; adapters/README.md describes the protocol. What a client answers, right
+or wrong, is a value (``answers``). An adapter that is silent, ends or says something outside the protocol raises one of
+the ``AdapterFailure`` classes, so that a broken program is never taken for a wrong answer, nor for a right one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import selectors
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from clockbound_conformance._vocabulary import ClockStatus, ErrorKind
+from clockbound_conformance.answers import Answer, Interval, Refusal, Unsupported
+
+PROTOCOL_VERSION = "1"
+ANSWER_TIMEOUT_S = 10.0
+LINE_LIMIT_BYTES = 64 * 1024
+OUTPUT_TAIL_BYTES = 2048
+INT64_MIN = -(2**63)
+INT64_MAX = 2**63 - 1
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_STATUSES = tuple(status.name for status in ClockStatus)
+_KINDS = tuple(kind.name for kind in ErrorKind if kind is not ErrorKind.NONE)
+
+
+class AdapterFailure(Exception):
+    """The adapter gave no answer that could be judged."""
+
+
+class AdapterTimeout(AdapterFailure):
+    """The adapter did not answer in time; it has been killed."""
+
+
+class AdapterCrash(AdapterFailure):
+    """The adapter could not be started, or ended in the middle of the conversation."""
+
+
+class AdapterBadAnswer(AdapterFailure):
+    """The adapter said something that is not in the protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who an adapter says that it is."""
+
+    name: str
+    language: str
+    library: str
+    version: str
+    layouts: tuple[str, ...]
+    features: tuple[str, ...]
+
+
+class Adapter:
+    """A conversation with one adapter program; a context manager that starts and ends it.
+
+    ``command`` is the program and its arguments. Every request waits at most ``timeout_s``. After an
+    ``AdapterFailure`` the program is gone and every further request fails in the same way.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.command = tuple(command)
+        self.timeout_s = timeout_s
+        self._environment = None if environment is None else {**os.environ, **environment}
+        self._sequence = 0
+        self._unread = b""
+        self._failure: AdapterFailure | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end
+        self.hello: Hello
+
+    def __enter__(self) -> Self:
+        try:
+            self._process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                env=self._environment,
+                bufsize=0,
+                process_group=0,  # Ctrl-C is for whoever asks the questions
+            )
+        except OSError as error:
+            self._stderr.close()
+            raise AdapterCrash(f"{self.command[0]}: cannot be run: {error.strerror}") from error
+        try:
+            self.hello = self._say_hello()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None and self._failure is None:
+                self.stop()
+        finally:
+            self._end()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def compute(
+        self, segment: Path, *, realtime_ns: int, monotonic_ns: int, vmclock: Path | None = None
+    ) -> Answer:
+        """Ask for the interval that a reading of both clocks gives with the segment as it is now."""
+        return self._ask(
+            "compute",
+            segment=str(segment),
+            vmclock=vmclock,
+            realtime_ns=str(realtime_ns),
+            monotonic_ns=str(monotonic_ns),
+        )
+
+    def now(self, segment: Path) -> Answer:
+        """Ask for the interval that contains true time now, from a context that stays open."""
+        return self._ask("now", segment=str(segment))
+
+    def watch(
+        self, segment: Path, *, count: int, vmclock: Path | None = None
+    ) -> Unsupported | Refusal | None:
+        """Ask to answer the next ``count`` computes on ``segment`` from one open context; None where it will."""
+        message = self._request("watch", segment=str(segment), vmclock=vmclock, count=str(count))
+        if message["type"] == "watching":
+            self._keys(message, "seq", "type")
+            return None
+        answer = self._answer(message)
+        if isinstance(answer, Interval):
+            raise self._fail(AdapterBadAnswer(f"{self._name()}: answered watch with an interval: {message}"))
+        return answer
+
+    def stop(self) -> None:
+        """Ask the adapter to end and see that it does, with exit status 0."""
+        message = self._request("stop")
+        self._keys(message, "seq", "type")
+        if message["type"] != "stopped":
+            raise self._fail(AdapterBadAnswer(f"{self._name()}: answered stop with {message}"))
+        assert self._process is not None
+        try:
+            status = self._process.wait(self.timeout_s)
+        except subprocess.TimeoutExpired:
+            raise self._fail(
+                AdapterTimeout(f"{self._name()}: still runs {self.timeout_s} s after stop")
+            ) from None
+        self._failure = AdapterCrash(f"{self._name()}: has been stopped")
+        if status != 0:
+            raise self._fail(
+                AdapterCrash(f"{self._name()}: ended with status {status} after stop{self._said()}")
+            )
+
+    def _say_hello(self) -> Hello:
+        message = self._request("hello", protocol=PROTOCOL_VERSION)
+        if message["type"] == "unsupported":
+            raise self._fail(
+                AdapterBadAnswer(f"{self._name()}: does not speak protocol {PROTOCOL_VERSION}: {message}")
+            )
+        words = ("name", "language", "library", "version")
+        lists = ("layouts", "features")
+        self._keys(message, "seq", "type", "protocol", *words, *lists)
+        well_formed = (
+            message["type"] == "hello"
+            and message["protocol"] == PROTOCOL_VERSION
+            and all(isinstance(message[word], str) for word in words)
+            and all(_is_list_of_strings(message[each]) for each in lists)
+        )
+        if not well_formed:
+            raise self._fail(
+                AdapterBadAnswer(f"{self._name()}: not a hello of protocol {PROTOCOL_VERSION}: {message}")
+            )
+        return Hello(
+            name=message["name"],
+            language=message["language"],
+            library=message["library"],
+            version=message["version"],
+            layouts=tuple(message["layouts"]),
+            features=tuple(message["features"]),
+        )
+
+    def _ask(self, command: str, **fields: object) -> Answer:
+        return self._answer(self._request(command, **fields))
+
+    def _answer(self, message: dict[str, Any]) -> Answer:
+        match message["type"]:
+            case "interval":
+                self._keys(message, "seq", "type", "earliest_ns", "latest_ns", "status")
+                if message["status"] not in _STATUSES:
+                    raise self._fail(AdapterBadAnswer(f"{self._name()}: no such status: {message}"))
+                return Interval(
+                    self._integer(message, "earliest_ns"),
+                    self._integer(message, "latest_ns"),
+                    str(message["status"]),
+                )
+            case "error":
+                self._keys(message, "seq", "type", "kind")
+                if message["kind"] not in _KINDS:
+                    raise self._fail(AdapterBadAnswer(f"{self._name()}: no such error kind: {message}"))
+                return Refusal(str(message["kind"]))
+            case "unsupported":
+                self._keys(message, "seq", "type", "reason")
+                return Unsupported(str(message["reason"]))
+            case _:
+                raise self._fail(AdapterBadAnswer(f"{self._name()}: no such answer: {message}"))
+
+    def _request(self, command: str, **fields: object) -> dict[str, Any]:
+        if self._failure is not None:
+            raise self._failure
+        self._sequence += 1
+        request = {"cmd": command, "seq": str(self._sequence)}
+        request |= {key: str(value) for key, value in fields.items() if value is not None}
+        deadline_s = time.monotonic() + self.timeout_s
+        self._write(json.dumps(request, ensure_ascii=False).encode() + b"\n")
+        line = self._read_line(command, deadline_s)
+        try:
+            message = json.loads(line)
+        except ValueError:
+            raise self._fail(
+                AdapterBadAnswer(f"{self._name()}: not JSON: {_shown(line)}{self._said()}")
+            ) from None
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            raise self._fail(AdapterBadAnswer(f"{self._name()}: not an answer: {_shown(line)}"))
+        if message.get("seq") != request["seq"]:
+            raise self._fail(
+                AdapterBadAnswer(
+                    f"{self._name()}: seq {request['seq']} expected: {_shown(line)}{self._said()}"
+                )
+            )
+        return message
+
+    def _stream(self, name: str) -> IO[bytes]:
+        stream: IO[bytes] | None = getattr(self._process, name, None)
+        if stream is None:
+            raise AdapterCrash(f"{self._name()}: not started; use the Adapter in a with statement")
+        return stream
+
+    def _write(self, line: bytes) -> None:
+        # One request is under way at a time and is shorter than a pipe's buffer, so this can't block for long.
+        try:
+            self._stream("stdin").write(line)
+        except BrokenPipeError:
+            raise self._crashed() from None
+
+    def _read_line(self, command: str, deadline_s: float) -> bytes:
+        output = self._stream("stdout")
+        with selectors.DefaultSelector() as selector:
+            selector.register(output, selectors.EVENT_READ)
+            while b"\n" not in self._unread:
+                left_s = deadline_s - time.monotonic()
+                if left_s <= 0 or not selector.select(left_s):
+                    raise self._fail(
+                        AdapterTimeout(
+                            f"{self._name()}: no answer to {command} in {self.timeout_s} s{self._said()}"
+                        )
+                    )
+                piece = os.read(output.fileno(), LINE_LIMIT_BYTES)
+                if not piece:
+                    raise self._crashed()
+                self._unread += piece
+                if len(self._unread) > LINE_LIMIT_BYTES:
+                    raise self._fail(
+                        AdapterBadAnswer(
+                            f"{self._name()}: over {LINE_LIMIT_BYTES} bytes in answer to {command}"
+                        )
+                    )
+        line, _, self._unread = self._unread.partition(b"\n")
+        if self._unread:
+            raise self._fail(
+                AdapterBadAnswer(f"{self._name()}: more than one answer to {command}: {_shown(self._unread)}")
+            )
+        return line
+
+    def _keys(self, message: dict[str, Any], *names: str) -> None:
+        if message.keys() != set(names):
+            raise self._fail(
+                AdapterBadAnswer(f"{self._name()}: exactly the keys {', '.join(names)} expected: {message}")
+            )
+
+    def _integer(self, message: dict[str, Any], name: str) -> int:
+        text = message[name]
+        if (
+            not isinstance(text, str)
+            or not _INTEGER.fullmatch(text)
+            or not INT64_MIN <= int(text) <= INT64_MAX
+        ):
+            raise self._fail(
+                AdapterBadAnswer(f"{self._name()}: {name} is no int64 as a decimal string: {message}")
+            )
+        return int(text)
+
+    def _crashed(self) -> AdapterFailure:
+        assert self._process is not None
+        with contextlib.suppress(
+            subprocess.TimeoutExpired
+        ):  # closed its output but still runs: as good as gone
+            self._process.wait(1.0)
+        return self._fail(
+            AdapterCrash(f"{self._name()}: ended with status {self._process.poll()}{self._said()}")
+        )
+
+    def _fail(self, failure: AdapterFailure) -> AdapterFailure:
+        self._failure = failure
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        return failure
+
+    def _name(self) -> str:
+        return " ".join(self.command)
+
+    def _said(self) -> str:
+        """The end of what it wrote to stderr, for a message."""
+        length_bytes = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, length_bytes - OUTPUT_TAIL_BYTES))
+        text = self._stderr.read().decode(errors="replace").strip()
+        return f"; stderr: {text}" if text else ""
+
+    def _end(self) -> None:
+        process = self._process
+        if process is not None:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+        self._stderr.close()
+        if self._failure is None:
+            self._failure = AdapterCrash(f"{self._name()}: has been stopped")
+
+
+def _is_list_of_strings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _shown(line: bytes) -> str:
+    return repr(line[:200].decode(errors="replace"))
