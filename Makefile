@@ -1,0 +1,50 @@
+# Thin: makes .venv with tox in it and calls tox. How each part is built and tested stands in tox.ini.
+
+PYTHON ?= python3
+VENV   := .venv
+TOX    := $(VENV)/bin/tox
+# Named after the interpreter, so that another PYTHON= makes the environment anew.
+READY  := $(VENV)/ready-$(subst /,-,$(PYTHON))
+
+.PHONY: help demo test bench gen gen-check lint format docs clean system-packages
+
+help:  ## Print this
+	@echo 'make TARGET [PYTHON=python3.12]'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(READY)  ## See a real chronyd, the daemon and two clients (CHRONYD=/run/chrony/chronyd.sock: the machine's own)
+	@$(TOX) run -e demo -- $(if $(CHRONYD),--chronyd-socket '$(CHRONYD)')
+
+test: $(READY)  ## Run everything that must pass
+	@$(TOX) run
+
+bench: $(READY)  ## Measure, as ratios to bare Python
+	@$(TOX) run -e bench
+
+gen: $(READY)  ## Write the generated files again, after a change of the spec
+	@$(TOX) run -e gen
+
+gen-check: $(READY)  ## Show which generated files are stale
+	@$(TOX) run -e gen-check
+
+lint: $(READY)  ## Check formatting, style and types
+	@$(TOX) run -e lint
+
+format: $(READY)  ## Format everything
+	@$(TOX) run -e format
+
+docs: $(READY)  ## Build the documentation in docs/_build
+	@$(TOX) run -e docs
+
+clean:  ## Remove everything that was built
+	rm -rf $(VENV) .tox docs/_build
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): | system-packages
+	@echo '==> Making $(VENV) with tox'
+	@'$(PYTHON)' -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check tox
+	@touch $@
+
+system-packages:
+	@.ci/system-packages '$(PYTHON)'
