@@ -92,6 +92,7 @@ def somebody_else() -> Iterator[None]:
 def test_an_answer_is_taken(client: ChronyClient, fake: FakeChronyd) -> None:
     client.ask()
     assert client.waiting
+    assert not os.get_blocking(client.fileno())
     fake.send(reply(fake.take(), stratum=9))
     sample = client.receive()
     assert sample is not None
@@ -103,7 +104,6 @@ def test_an_answer_that_is_not_there_yet_is_not_waited_for(client: ChronyClient,
     client.ask()
     assert client.receive() is None
     assert client.waiting
-    assert not os.get_blocking(client.fileno())
 
 
 def test_every_question_has_a_number_of_its_own(client: ChronyClient, fake: FakeChronyd) -> None:

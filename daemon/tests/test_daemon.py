@@ -27,7 +27,7 @@ from clockbound_conformance.lab import (
 )
 from clockbound_conformance.processes import wait_until
 from clockbound_daemon import candm
-from clockbound_daemon._layout import UNSYNCHRONISED_BOUND_NS, VERSION, ClockStatus
+from clockbound_daemon._layout import UNSYNCHRONISED_BOUND_NS, VERSION, ClockStatus, unpack_segment_v2
 from clockbound_daemon.chrony import ChronyClient
 from daemon_support import SECOND_NS, Daemon
 
@@ -145,7 +145,7 @@ def test_every_field_of_tracking_is_what_chronyc_prints(pair: ServerAndClient) -
 
 
 def test_publishing_goes_on_while_chronyd_hangs(pair: ServerAndClient, run_dir: Path) -> None:
-    with start(run_dir, pair.client.socket_path) as daemon:
+    with start(run_dir, pair.client.socket_path, *FAST) as daemon:
         good = daemon.wait_for(SYNCHRONIZED)
         pair.client.stop()
         try:
@@ -162,6 +162,10 @@ def test_publishing_goes_on_while_chronyd_hangs(pair: ServerAndClient, run_dir: 
             seen_after_ns = time.monotonic_ns() - kept.as_of_sec * SECOND_NS - kept.as_of_nsec
             assert 5 * SECOND_NS <= seen_after_ns < 7 * SECOND_NS
             assert_published_every_second(daemon, 2)
+            assert "did not answer within 250 ms" in daemon.log()
+            assert (
+                "its queue is full" in daemon.log()
+            )  # requests that chronyd will answer, all at once and too late
         finally:
             pair.client.cont()
         found = daemon.wait_for(SYNCHRONIZED)
@@ -333,16 +337,6 @@ def test_a_signal_ends_it_cleanly_and_leaves_the_segments(
         assert "Traceback" not in daemon.log()
 
 
-def test_a_storm_of_signals_does_not_stop_publishing(pair: ServerAndClient, run_dir: Path) -> None:
-    with start(run_dir, pair.client.socket_path) as daemon:
-        daemon.wait_for(SYNCHRONIZED)
-        for _ in range(1000):
-            os.kill(daemon.pid, signal.SIGCHLD)
-            os.kill(daemon.pid, signal.SIGURG)
-            os.kill(daemon.pid, signal.SIGCONT)
-        assert_published_every_second(daemon, 1)
-
-
 def test_a_daemon_after_a_killed_one_goes_on_in_the_same_file(pair: ServerAndClient, run_dir: Path) -> None:
     with start(run_dir, pair.client.socket_path) as daemon:
         left = daemon.wait_for(SYNCHRONIZED)
@@ -443,17 +437,18 @@ def test_a_reply_directory_that_chronyd_can_not_reach_is_named(pair: ServerAndCl
         assert daemon.layout_2().clock_status == UNKNOWN
 
 
-def test_log_lines_never_get_into_a_segment(pair: ServerAndClient, run_dir: Path) -> None:
-    # Without standard descriptors, the first files that are opened would get their numbers.
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_descriptors_do_no_harm(pair: ServerAndClient, run_dir: Path, closed: str) -> None:
+    # Their numbers would go to the first files that are opened, and log lines into those.
     command = f"exec {sys.executable} -m clockbound_daemon --run-dir {run_dir} --chronyd-socket {pair.client.socket_path}"
-    with subprocess.Popen(["/bin/sh", "-c", f"{command} <&- >&- 2>&-"]) as process:
+    with subprocess.Popen(["/bin/sh", "-c", f"{command} {closed}"]) as process:
         assert wait_until((run_dir / "shm0").exists, timeout_s=5)
-        time.sleep(1.5)
+        time.sleep(1.2)
+        assert process.poll() is None
+        assert (run_dir / "clockbound.lock").read_text() == f"{process.pid}\n"
+        assert unpack_segment_v2((run_dir / "shm0").read_bytes()).clock_status == SYNCHRONIZED
         process.terminate()
         assert process.wait(5) == 0
-    assert (run_dir / "clockbound.lock").read_text() == f"{process.pid}\n"
-    assert (run_dir / "shm0").stat().st_size == 80
-    assert (run_dir / "shm").stat().st_size == 72
 
 
 def test_memory_and_descriptors_do_not_grow(pair: ServerAndClient, run_dir: Path) -> None:

@@ -15,7 +15,7 @@ from clockbound_daemon.candm import Tracking
 from clockbound_daemon.chrony import NoSocketError
 from clockbound_daemon.errors import NoSampleError
 from clockbound_daemon.log import Log
-from clockbound_daemon.service import Service
+from clockbound_daemon.service import Service, SystemClock
 from daemon_support import (
     COARSE_TICK_NS,
     MONOTONIC_NS,
@@ -136,6 +136,16 @@ def test_as_of_is_the_coarse_time_before_chronyd_was_asked(stage: Stage) -> None
     stage.service.turn()
     assert stage.as_of_ns() == 0
     assert stage.last.clock_status == SYNCHRONIZED
+
+
+def test_as_of_is_read_from_the_coarse_clock_and_deadlines_from_the_precise_one() -> None:
+    # The coarse clock stands still between two ticks; the precise one never does.
+    clock = SystemClock()
+    coarse_ns = {clock.monotonic_coarse_ns() for _ in range(1000)}
+    precise_ns = {clock.monotonic_ns() for _ in range(1000)}
+    assert len(coarse_ns) < 100 < len(precise_ns)
+    before_ns, coarse, after_ns = clock.monotonic_ns(), clock.monotonic_coarse_ns(), clock.monotonic_ns()
+    assert before_ns - 100_000_000 < coarse <= after_ns
 
 
 def test_chronyd_is_asked_once_a_poll_interval(logged: Logged) -> None:

@@ -112,9 +112,16 @@ def test_a_chronyd_on_its_own_clock_is_synchronised_when_that_is_the_reference()
     assert status_of(ref_id=LOCAL, trust=True) == SYNCHRONIZED
 
 
+def test_a_trusted_local_reference_does_not_become_stale() -> None:
+    # chronyd says that it was updated up to a minute ago, and 0 s apart
+    assert status_of(ref_id=LOCAL, trust=True, age_ns=64 * SECOND_NS, last_update_interval=0) == SYNCHRONIZED
+
+
 def test_trust_in_the_local_reference_does_not_reach_beyond_it() -> None:
     assert status_of(ref_id=LOCAL, trust=True, leap_status=3) == FREE_RUNNING
-    assert status_of(ref_id=LOCAL, trust=True, age_ns=9 * SECOND_NS) == FREE_RUNNING
+    assert status_of(trust=True, age_ns=9 * SECOND_NS) == FREE_RUNNING
+    with pytest.raises(FutureSampleError):
+        status_of(ref_id=LOCAL, trust=True, age_ns=-2 * SECOND_NS)
 
 
 def test_a_verdict_that_is_not_synchronised_says_why_with_numbers() -> None:

@@ -77,14 +77,11 @@ class ChronyClient:
         self._socket: socket | None = None
         self._bound = False
         self._leftovers_removed = False
-        self._sequence: bytes | None = None  # of the question that is open
+        #: Whether a question is open.
+        self.waiting = False
+        self._sequence = b""  # of the latest question
         self._dropped_count = 0
         self._last_dropped: candm.NotOurReplyError | None = None
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a question is open."""
-        return self._sequence is not None
 
     def fileno(self) -> int:
         """The descriptor to wait on while a question is open."""
@@ -95,14 +92,14 @@ class ChronyClient:
         """Send a new TRACKING request; a `ChronydError` says why that can't be."""
         sequence = os.urandom(4)  # not to be guessed by whoever may write to the socket
         request = candm.tracking_request(sequence)
-        self._sequence, self._dropped_count, self._last_dropped = None, 0, None
+        self.waiting, self._sequence, self._dropped_count, self._last_dropped = False, sequence, 0, None
         if self._socket is not None:
             try:
                 self._socket.send(request)
             except OSError:
                 pass  # chronyd was started again since the last question, most likely; try a new socket at once
             else:
-                self._sequence = sequence
+                self.waiting = True
                 return
         try:
             self._open().send(request)
@@ -112,14 +109,14 @@ class ChronyClient:
         except ChronydError:
             self.close()
             raise
-        self._sequence = sequence
+        self.waiting = True
 
     def receive(self) -> candm.Tracking | None:
         """The answer, or None if it isn't there yet; a `NoSampleError` when there won't be one.
 
         What else is queued, answers that came too late and duplicates, is dropped on the way to it.
         """
-        if self._socket is None or self._sequence is None:
+        if self._socket is None or not self.waiting:
             return None
         for _ in range(RECEIVE_LIMIT_COUNT):
             try:
@@ -138,7 +135,7 @@ class ChronyClient:
                 self.close()
                 raise
             else:
-                self._sequence = None
+                self.waiting = False
                 return tracking
         return None
 
@@ -159,7 +156,7 @@ class ChronyClient:
 
     def close(self) -> None:
         """Remove the reply socket. The next question opens it again."""
-        self._sequence = None
+        self.waiting = False
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -32,15 +32,13 @@ _CLOCK_MONOTONIC_COARSE = 6
 class SystemClock:
     """The only reader of clocks in the daemon."""
 
-    def realtime_ns(self) -> int:
-        """CLOCK_REALTIME."""
-        return time.clock_gettime_ns(time.CLOCK_REALTIME)
+    #: CLOCK_REALTIME
+    realtime_ns = staticmethod(time.time_ns)
+    #: CLOCK_MONOTONIC, for deadlines and ages
+    monotonic_ns = staticmethod(time.monotonic_ns)
 
-    def monotonic_ns(self) -> int:
-        """CLOCK_MONOTONIC, for deadlines and ages."""
-        return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-
-    def monotonic_coarse_ns(self) -> int:
+    @staticmethod
+    def monotonic_coarse_ns() -> int:
         """CLOCK_MONOTONIC_COARSE, for as_of: existing readers compare it with their own coarse reading."""
         return time.clock_gettime_ns(_CLOCK_MONOTONIC_COARSE)
 
@@ -89,20 +87,18 @@ class Service:
 
     def run(self, stop: int) -> None:
         """Turn until the descriptor `stop` becomes readable."""
-        poll = select.poll()
-        poll.register(stop, select.POLLIN)
+        resting = waiting = _poll(stop)
+        asked = -1
         while True:
             deadline_ns = self.turn()
-            # Registered only while it is waited on: a closed descriptor, or answers that nobody asked for, would
-            # end every wait at once.
-            asked = self._client.fileno() if self._client.waiting else None
-            if asked is not None:
-                poll.register(asked, select.POLLIN)
+            # chronyd's descriptor is watched only while an answer is expected: otherwise answers that nobody
+            # asked for would end every wait at once.
+            if self._client.waiting and self._client.fileno() != asked:
+                asked = self._client.fileno()
+                waiting = _poll(stop, asked)
+            poll = waiting if self._client.waiting else resting
             wait_ns = max(0, deadline_ns - self._clock.monotonic_ns())
-            ready = poll.poll(-(-wait_ns // 1_000_000))
-            if asked is not None:
-                poll.unregister(asked)
-            for descriptor, _ in ready:
+            for descriptor, _ in poll.poll(-(-wait_ns // 1_000_000)):
                 if descriptor == stop:
                     return
 
@@ -234,6 +230,13 @@ class Service:
         if self._failure is not None and self._state.status == ClockStatus.FREE_RUNNING:
             deadline_ns = min(deadline_ns, self._state.as_of_monotonic_ns + GRACE_NS)
         return deadline_ns
+
+
+def _poll(*descriptors: int) -> select.poll:
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return poll
 
 
 def _after(now_ns: int, previous_ns: int, interval_ns: int) -> int:

@@ -99,7 +99,9 @@ def judge(
         STALE_UPDATE_INTERVALS_COUNT * sample.last_update_interval_q89_s * NANOSECONDS_PER_SECOND,
         STALE_POLLS_COUNT * poll_interval_ns << FLOAT_FRACTION_BITS,
     )
-    if age > stale_after:
+    # chronyd renews the reference time of its own clock about once a minute, with an update interval of 0:
+    # there is nothing that could become stale.
+    if age > stale_after and sample.ref_id != LOCAL_REFERENCE_ID:
         return Verdict(
             ClockStatus.FREE_RUNNING,
             "stale",
