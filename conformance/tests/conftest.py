@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The adapters under test, and the care that a cancelled run leaves no chronyd behind."""
 
 from __future__ import annotations

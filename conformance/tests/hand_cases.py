@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Readings whose answers were calculated by hand from the rules; none was copied from a program's output.
 
 Unless a case says otherwise: as_of = 1000 s, void_after = 2000 s, bound = 1,000,000 ns, drift = 50,000 ppb,

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Builds segments and VMClock pages byte by byte, right ones and wrong ones.
 
 Like the oracle it stands apart from the spec: places and magics are plain numbers.

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The driver, against adapters that are broken on purpose: each fault must be called by its own name."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Every client gives the same answer to the same reading, and it is the right one."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The demonstration as a user runs it, with honest clients and with lying ones, all at the same time."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The laboratory, with real chronyd: what it promises to those who test with it."""
 
 from __future__ import annotations

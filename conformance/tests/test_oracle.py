@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The oracle itself, against answers calculated by hand: who guards the guard."""
 
 from __future__ import annotations

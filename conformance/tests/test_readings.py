@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """What a reading proves, and that the tally lets nothing wrong pass."""
 
 from __future__ import annotations

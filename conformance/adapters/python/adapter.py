@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: Apache-2.0
 """Conformance adapter of the Python client. ``--implementation c`` or ``python`` picks one of its two halves."""
 
 from __future__ import annotations

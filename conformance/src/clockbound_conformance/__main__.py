@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """``clockbound-conformance``: the commands of the conformance suite."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Runs an adapter program and tells what its client answered from what went wrong with the program.
 
 An adapter is a small program around one client; adapters/README.md describes the protocol. What a client answers, right

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """What a client can answer when it is asked for the time: an interval, an error kind, or that it can't tell."""
 
 from __future__ import annotations

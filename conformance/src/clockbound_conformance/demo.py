@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The demonstration: a real chronyd, the daemon, and a Python and a C client that answer the same interval.
 
     python -m clockbound_conformance.demo [--seconds N] [--chronyd-socket PATH]

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """A private laboratory of real chronyd: no network, no change to the machine's clock, and a truth that is known.
 
 Every chronyd here runs with ``-x``, which forbids it to touch the system clock. What makes the laboratory useful is

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The rules "Opening and reading" and "From snapshot to interval", written a second time to check the first.
 
 This module is an independent witness. It shares nothing with what it judges: no client is imported and nothing that the

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """Programs that cannot outlive the one who started them.
 
 A laboratory that leaves a chronyd behind is worse than no laboratory. Each program is therefore started together with

@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """One reading of both clocks, given to several clients and to the oracle, and what it proves.
 
 A reading counts only when the segment held the same bytes before the clocks were read and after the last client had

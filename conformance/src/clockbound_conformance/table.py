@@ -1,4 +1,3 @@
-# SPDX-License-Identifier: Apache-2.0
 """The demo's table: one line a reading, aligned, in colour on a terminal and plain elsewhere."""
 
 from __future__ import annotations
