@@ -28,6 +28,7 @@ RSS_RATIO_GOAL = 1.6
 CYCLE_CPU_GOAL_US = 250
 TIMEOUT_S = 10.0
 SETTLE_S = 3.0
+LOOK_INTERVAL_S = 0.0002
 
 BARE = [sys.executable, "-c", "pass"]
 DAEMON = [str(Path(sysconfig.get_path("scripts")) / "clockbound"), "--max-drift-rate", "50"]
@@ -52,16 +53,18 @@ def daemon(chronyd_socket: Path, run_dir: str) -> Iterator[subprocess.Popen[byte
 
 
 def first(run_dir: str, status: ClockStatus | None) -> SegmentRecord:
-    """The first record, or the first of `status`, seen without sleeping, so as not to add a timer's delay."""
+    """The first record, or the first of `status`, looked for so often that it adds little, and no oftener: a
+    loop without sleep would take from the daemon the processor that bare Python has for itself."""
     deadline_s = time.monotonic() + TIMEOUT_S
     path = Path(run_dir) / SEGMENT_V2_NAME
     while time.monotonic() < deadline_s:
         try:
             record = unpack_segment_v2(path.read_bytes())
+            if status is None or record.clock_status == status:
+                return record
         except FileNotFoundError:
-            continue
-        if status is None or record.clock_status == status:
-            return record
+            pass
+        time.sleep(LOOK_INTERVAL_S)
     raise SystemExit(f"{path}: the daemon published nothing within {TIMEOUT_S} s")
 
 
@@ -93,6 +96,18 @@ def bare_rss_kib() -> int:
         used_kib = rss_kib(process.pid)
         process.communicate(b".")
     return used_kib
+
+
+def bare_wake_us(seconds: int) -> float:
+    """CPU time of a Python process that only wakes up once a second: what no cycle can cost less than."""
+    sleeping = [sys.executable, "-c", "import select\npoll = select.poll()\nwhile True: poll.poll(1000)"]
+    with subprocess.Popen(sleeping) as process:
+        time.sleep(SETTLE_S)
+        before_ns = cpu_ns(process.pid)
+        time.sleep(seconds)
+        used_ns = cpu_ns(process.pid) - before_ns
+        process.kill()
+    return used_ns / seconds / 1000
 
 
 def cpu_ns(pid: int) -> int:
@@ -133,6 +148,7 @@ def main() -> int:
             published.append(to_first)
             synchronised.append(to_synchronised)
         used_kib, cycle_us = steady(socket_path, given.seconds)
+        wake_us = bare_wake_us(given.seconds)
     bare_ms = statistics.median(bare) / 1e6
     published_ms, synchronised_ms = statistics.median(published) / 1e6, statistics.median(synchronised) / 1e6
     bare_kib = bare_rss_kib()
@@ -147,7 +163,9 @@ def main() -> int:
     print(
         f"resident memory                        {used_kib:8d} KiB  ratio {rss_ratio:.2f} (goal <= {RSS_RATIO_GOAL})"
     )
-    print(f"CPU a cycle, at 1 Hz                   {cycle_us:8.0f} us   (goal <= {CYCLE_CPU_GOAL_US})")
+    print(
+        f"CPU a cycle, at 1 Hz                   {cycle_us:8.0f} us   (goal <= {CYCLE_CPU_GOAL_US}; of bare Python that wakes up once: {wake_us:.0f} us)"
+    )
     met = start_ratio <= START_RATIO_GOAL and rss_ratio <= RSS_RATIO_GOAL and cycle_us <= CYCLE_CPU_GOAL_US
     return 0 if met else 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,3 +23,10 @@ def run_dir(tmp_path: Path) -> Path:
     directory = tmp_path / "run"
     directory.mkdir(mode=0o755)
     return directory
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A directory for sockets, with a path that is short enough for them."""
+    with tempfile.TemporaryDirectory(prefix="cb-") as path:
+        yield Path(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections import deque
 from fractions import Fraction
@@ -16,7 +17,7 @@ from clockbound_daemon.candm import Tracking
 from clockbound_daemon.chrony import NoAnswerError
 from clockbound_daemon.errors import NoSampleError
 from clockbound_daemon.service import SystemClock
-from clockbound_spec.candm import TRACKING_REPLY
+from clockbound_spec.candm import TRACKING_REPLY, TRACKING_REQUEST
 
 SECOND_NS = 1_000_000_000
 COARSE_TICK_NS = 4_000_000
@@ -142,6 +143,29 @@ class ScriptedChronyd:
     def give_up(self, waited_ns: int) -> NoAnswerError:
         self.waiting = False
         return NoAnswerError(f"no answer within {waited_ns} ns")
+
+
+class FakeChronyd:
+    """A socket where chronyd's would be; the test answers by hand."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.settimeout(5)
+        self.client = ""
+        self.sequences: list[int] = []
+
+    def take(self) -> int:
+        """The number of the next request."""
+        datagram, self.client = self.socket.recvfrom(2048)
+        sequence: int = TRACKING_REQUEST.parse(datagram).sequence
+        self.sequences.append(sequence)
+        return sequence
+
+    def send(self, *datagrams: bytes) -> None:
+        for datagram in datagrams:
+            self.socket.sendto(datagram, self.client)
 
 
 class Daemon(ManagedProcess):

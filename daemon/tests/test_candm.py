@@ -72,6 +72,14 @@ def test_the_high_word_that_means_none_counts_as_0() -> None:
     assert sample.ref_time_ns == 2 * 10**9 + 3
 
 
+def test_what_chronyd_may_put_into_reserved_bytes_does_not_matter() -> None:
+    reserved = [2, 3, *range(10, 16), *range(20, 28), 50, 51]
+    datagram = bytearray(GOOD)
+    for offset in reserved:
+        datagram[offset] = 0xAA
+    assert candm.tracking(bytes(datagram), SEQUENCE).root_delay_q89_s == 2**89 // 16
+
+
 REFUSED = [
     pytest.param(b"", candm.ShortReplyError, "0 bytes", id="empty"),
     pytest.param(GOOD[:27], candm.ShortReplyError, "27 bytes", id="shorter-than-a-header"),

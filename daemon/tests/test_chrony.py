@@ -8,7 +8,6 @@ import select
 import shutil
 import socket
 import stat
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,41 +17,11 @@ import pytest
 from clockbound_daemon import candm, chrony
 from clockbound_daemon.chrony import RECEIVE_LIMIT_COUNT, ChronyClient
 from clockbound_daemon.errors import NoSampleError
-from clockbound_spec.candm import REPLY_HEADER, TRACKING_REQUEST
-from daemon_support import reply
+from clockbound_spec.candm import REPLY_HEADER
+from daemon_support import FakeChronyd, reply
 
 NOBODY = 65534
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
-
-
-class FakeChronyd:
-    """A socket where chronyd's would be; the test answers by hand."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(path))
-        self.socket.settimeout(5)
-        self.client = ""
-        self.sequences: list[int] = []
-
-    def take(self) -> int:
-        """The number of the next request."""
-        datagram, self.client = self.socket.recvfrom(2048)
-        sequence: int = TRACKING_REQUEST.parse(datagram).sequence
-        self.sequences.append(sequence)
-        return sequence
-
-    def send(self, *datagrams: bytes) -> None:
-        for datagram in datagrams:
-            self.socket.sendto(datagram, self.client)
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """chronyd's directory, with a path that is short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="cb-") as path:
-        yield Path(path)
 
 
 @pytest.fixture

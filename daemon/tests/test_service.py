@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from clockbound_daemon import phc, status
 from clockbound_daemon._layout import UNSYNCHRONISED_BOUND_NS, ClockStatus, SegmentRecord
 from clockbound_daemon.candm import Tracking
-from clockbound_daemon.chrony import NoSocketError
+from clockbound_daemon.chrony import ChronyClient, NoSocketError
 from clockbound_daemon.errors import NoSampleError
 from clockbound_daemon.log import Log
 from clockbound_daemon.service import Service, SystemClock
@@ -21,8 +23,10 @@ from daemon_support import (
     MONOTONIC_NS,
     SAMPLE_BOUND_NS,
     SECOND_NS,
+    FakeChronyd,
     FakeClock,
     ScriptedChronyd,
+    reply,
     tracking,
 )
 
@@ -400,3 +404,40 @@ def test_every_deadline_lies_ahead_for_any_mix_of_answers(logged: Logged) -> Non
     stage.answer(*mix * 60)
     stage.run_until(200 * SECOND_NS, late_ns=1)
     assert max(stage.gaps_ns()) <= 1_100_000_001
+
+
+def test_answers_that_nobody_asked_for_do_not_keep_the_loop_awake(logged: Logged, directory: Path) -> None:
+    fake = FakeChronyd(directory / "chronyd.sock")
+    client = ChronyClient(str(directory / "chronyd.sock"))
+    service = Service(
+        initial=status.initial_state(0),
+        client=client,
+        publish=lambda record: None,
+        log=Log(json_output=True, descriptor=logged.write),
+        max_drift_ppb=50_000,
+        poll_interval_ns=SECOND_NS // 4,
+    )
+    turns: list[int] = []
+    turn, (stop, stopping) = service.turn, os.pipe()
+
+    def counted_turn() -> int:
+        turns.append(1)
+        return turn()
+
+    def answer_each_question_five_times() -> None:
+        for _ in range(4):
+            sequence = fake.take()
+            fake.send(*[reply(sequence)] * 5)
+        os.write(stopping, b".")
+
+    service.turn = counted_turn  # type: ignore[method-assign]
+    answering = threading.Thread(target=answer_each_question_five_times)
+    answering.start()
+    service.run(stop)
+    answering.join()
+    client.close()
+    fake.socket.close()
+    os.close(stop)
+    os.close(stopping)
+    # To ask and to take the answer, four times each, and what the kernel's timers are early by.
+    assert len(turns) <= 16

@@ -144,22 +144,37 @@ class Tracking:
         return decode_float(self._reply.last_update_interval)
 
 
-_SEQUENCE = slice(
+_REQUEST_SEQUENCE = slice(
     _candm.TRACKING_REQUEST_SEQUENCE_OFFSET_BYTES, _candm.TRACKING_REQUEST_SEQUENCE_OFFSET_BYTES + 4
 )
+_REPLY_SEQUENCE = slice(
+    _candm.TRACKING_REPLY_SEQUENCE_OFFSET_BYTES, _candm.TRACKING_REPLY_SEQUENCE_OFFSET_BYTES + 4
+)
+#: The beginning of every good reply: from the version to the status, SUCCESS.
+_GOOD_HEAD = _candm.pack_tracking_reply(_candm.TrackingReply(status=CandmStatus.SUCCESS))[
+    : _candm.TRACKING_REPLY_STATUS_OFFSET_BYTES + 2
+]
 _TRACKING_REQUEST = _candm.pack_tracking_request(_candm.TrackingRequest())
 
 
 def tracking_request(sequence: bytes) -> bytes:
     """The TRACKING request with the 4 bytes of `sequence`."""
-    return _TRACKING_REQUEST[: _SEQUENCE.start] + sequence + _TRACKING_REQUEST[_SEQUENCE.stop :]
+    return (
+        _TRACKING_REQUEST[: _REQUEST_SEQUENCE.start] + sequence + _TRACKING_REQUEST[_REQUEST_SEQUENCE.stop :]
+    )
 
 
 def tracking(datagram: bytes, sequence: bytes) -> Tracking:
     """What the answer to TRACKING request `sequence` says; a `CandmError` when `datagram` isn't that answer."""
-    check_reply(
-        datagram, CandmCommand.TRACKING, CandmReply.TRACKING, _candm.TRACKING_REPLY_SIZE_BYTES, sequence
-    )
+    # Mostly it is as it should be, which a comparison shows at once; check_reply finds out what is the matter.
+    if (
+        len(datagram) != _candm.TRACKING_REPLY_SIZE_BYTES
+        or datagram[_REPLY_SEQUENCE] != sequence
+        or not datagram.startswith(_GOOD_HEAD)
+    ):
+        check_reply(
+            datagram, CandmCommand.TRACKING, CandmReply.TRACKING, _candm.TRACKING_REPLY_SIZE_BYTES, sequence
+        )
     reply = _candm.unpack_tracking_reply(datagram)
     if reply.ref_time_nsec >= NANOSECONDS_PER_SECOND:
         raise BadTimestampError(

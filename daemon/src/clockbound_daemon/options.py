@@ -21,6 +21,8 @@ SHORTEST_POLL_INTERVAL_NS = NANOSECONDS_PER_SECOND // 10
 #: Below the readers' grace of 5 s, so that a segment isn't taken for a dead daemon's between two polls.
 LONGEST_POLL_INTERVAL_NS = 4 * NANOSECONDS_PER_SECOND
 
+HELP_WIDTH_COLUMNS = 78
+
 DESCRIPTION = """\
 Asks chronyd how wrong the system clock can be, and publishes the answer in
 shared memory, where ClockBound clients read it. It never touches the clock."""
@@ -121,12 +123,19 @@ def _typed(convert: Callable[[str], int | str]) -> Callable[[str], int | str]:
     return typed
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Of a fixed width: to find out the terminal's, argparse would import a tenth of what the daemon needs."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=HELP_WIDTH_COLUMNS)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clockbound",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument

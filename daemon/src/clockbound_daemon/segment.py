@@ -148,10 +148,10 @@ class SegmentWriter:
         """The segment that is there, if it is one of this layout and ours."""
         path = self._path(layout.name)
         try:
-            kind = os.stat(layout.name, dir_fd=self._directory, follow_symlinks=False)
-            if not stat.S_ISREG(kind.st_mode):
+            there = os.stat(layout.name, dir_fd=self._directory, follow_symlinks=False)
+            if not stat.S_ISREG(there.st_mode):
                 raise StartError(
-                    f"{path}: is {_kind(kind)}, where the segment has to be a regular file; remove it"
+                    f"{path}: is {_kind(there)}, where the segment has to be a regular file; remove it"
                 )
             segment = os.open(layout.name, os.O_RDWR | _SAFELY, dir_fd=self._directory)
         except FileNotFoundError:
@@ -239,26 +239,24 @@ class SegmentWriter:
 
 
 def _open_directory(run_dir: str) -> int:
+    path = run_dir.rstrip("/") or "/"  # a final slash would follow a link
     try:
-        # Without its final slash, which would follow a link.
-        return os.open(run_dir.rstrip("/") or "/", os.O_RDONLY | os.O_DIRECTORY | _SAFELY)
-    except FileNotFoundError:
-        raise StartError(
-            f"{run_dir}: not found; create it for the daemon's user: "
-            f"install -d -m 0755 -o {os.geteuid()} {run_dir}, or give another directory with --run-dir"
-        ) from None
-    except NotADirectoryError:
-        what = (
-            "is a symbolic link, which is never followed"
-            if os.path.islink(run_dir.rstrip("/"))
-            else "no directory"
-        )
-        raise StartError(f"{run_dir}: {what}; give the directory itself with --run-dir") from None
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFELY)
     except OSError as error:
-        raise StartError(
-            f"{run_dir}: can't be opened: {os.strerror(error.errno or 0)}; run the daemon as a user who may, "
-            "or give another directory with --run-dir"
-        ) from None
+        remedy = "give another directory with --run-dir"
+        if error.errno == errno.ENOENT:
+            reason = "not found"
+            remedy = (
+                f"create it for the daemon's user: install -d -m 0755 -o {os.geteuid()} {path}, or {remedy}"
+            )
+        elif os.path.islink(path):
+            reason, remedy = "is a symbolic link, which is never followed", "give its target with --run-dir"
+        elif error.errno == errno.ENOTDIR:
+            reason = "isn't a directory"
+        else:
+            reason = f"can't be opened: {os.strerror(error.errno or 0)}"
+            remedy = f"run the daemon as a user who may, or {remedy}"
+        raise StartError(f"{run_dir}: {reason}; {remedy}") from None
 
 
 def _kind(status: os.stat_result) -> str:
