@@ -4,7 +4,9 @@
  * Python 3.11. The GIL is held throughout: a question takes less time than giving it up would.
  */
 #define PY_SSIZE_T_CLEAN
+#ifndef Py_LIMITED_API /* the build defines it with the same value */
 #define Py_LIMITED_API 0x030B0000
+#endif
 #include <Python.h>
 #include <structmember.h>
 
