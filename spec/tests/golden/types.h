@@ -12,7 +12,7 @@ typedef enum toy_mood {
     /** It sleeps. */
     TOY_MOOD_CALM = 0,
     /** It bites. */
-    TOY_MOOD_CROSS = 3,
+    TOY_MOOD_CROSS = 3
 } toy_mood;
 
 #endif

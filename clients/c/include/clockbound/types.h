@@ -22,7 +22,7 @@ typedef enum clockbound_clock_status {
     /** The clock runs without corrections; true time lies inside the interval, which keeps growing. */
     CLOCKBOUND_STA_FREE_RUNNING = 2,
     /** The clock was disrupted, by live migration say; the interval must not be relied on. */
-    CLOCKBOUND_STA_DISRUPTED = 3,
+    CLOCKBOUND_STA_DISRUPTED = 3
 } clockbound_clock_status;
 
 /** Why a question got no interval. */
@@ -38,7 +38,7 @@ typedef enum clockbound_err_kind {
     /** The segment is from the future of this process's monotonic clock. */
     CLOCKBOUND_ERR_CAUSALITY_BREACH = 4,
     /** The segment has a layout that this reader doesn't know. */
-    CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED = 5,
+    CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED = 5
 } clockbound_err_kind;
 
 #endif

@@ -40,9 +40,11 @@ def types_header(enumerations: tuple[Enumeration, ...], paths: tuple[DefaultPath
             raise SpecError(f"{enumeration.name}: has no name in C; give it a c_name and a c_prefix")
         lines += [f"/** {enumeration.meaning} */", f"typedef enum {name} {{"]
         for member in enumeration.members:
+            # C++98 has no comma after the last.
+            comma = "" if member is enumeration.members[-1] else ","
             lines += [
                 f"    /** {member.meaning} */",
-                f"    {enumeration.c_prefix}{member.name} = {member.value},",
+                f"    {enumeration.c_prefix}{member.name} = {member.value}{comma}",
             ]
         lines += [f"}} {name};", ""]
     lines += ["#endif", ""]
