@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ PYTHON_ADAPTER = Path(__file__).parents[1] / "adapters" / "python" / "adapter.py
 
 @pytest.fixture(scope="session", autouse=True)
 def _unwind_on_signals() -> Iterator[None]:
+    # A run in the background of a script has SIGINT ignored, and so would every program that the tests interrupt.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with unwinding_on_signals():
         yield
 
