@@ -22,6 +22,7 @@ from clockbound_conformance.answers import Interval
 from clockbound_conformance.lab import ServerAndClient
 from clockbound_conformance.processes import wait_until
 from clockbound_conformance.readings import Reading
+from clockbound_conformance.table import width
 
 PYTHON_ADAPTER = Path(__file__).parents[1] / "adapters" / "python" / "adapter.py"
 SECONDS = "16"
@@ -312,6 +313,18 @@ class TestMissing:
 
     def test_no_reading_at_all(self) -> None:
         assert len(demo._missing([], [], [])) == 5
+
+
+@pytest.mark.parametrize(
+    ("width_ns", "words"),
+    [
+        (2_211_499, "2.211 ms"),
+        (31_557_600 * 10**9 - 1_000_000, "31,557,599,999.000 ms"),
+        (2 * 100 * 31_557_600 * 10**9, "200.0 years"),  # nothing is known: 100 years on either side
+    ],
+)
+def test_a_width_is_in_milliseconds_or_years(width_ns: int, words: str) -> None:
+    assert width(width_ns) == words
 
 
 def test_the_command_names_its_subcommands(capsys: pytest.CaptureFixture[str]) -> None:
