@@ -6,7 +6,7 @@ TOX    := $(VENV)/bin/tox
 # Named after the interpreter, so that another PYTHON= makes the environment anew.
 READY  := $(VENV)/ready-$(subst /,-,$(PYTHON))
 
-.PHONY: help demo test bench gen gen-check lint format docs clean system-packages
+.PHONY: help demo test platforms bench gen gen-check lint format docs clean system-packages
 
 help:  ## Print this
 	@echo 'make TARGET [PYTHON=python3.12]'
@@ -17,6 +17,10 @@ demo: $(READY)  ## See a real chronyd, the daemon and two clients (CHRONYD=/run/
 
 test: $(READY)  ## Run everything that must pass
 	@$(TOX) run
+
+platforms: $(READY)  ## Test the C library on other compilers, C libraries, processors and checkers
+	@.ci/system-packages '$(PYTHON)' platforms
+	@$(TOX) run -e platforms
 
 bench: $(READY)  ## Measure, as ratios to bare Python
 	@$(TOX) run -e bench

@@ -19,6 +19,7 @@ struct cb_interval {
     int64_t earliest_ns; /* realtime */
     int64_t latest_ns;   /* realtime */
     clockbound_clock_status status;
+    int64_t age_ns; /* of the snapshot at the monotonic reading; 0 where that is a little earlier */
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clocks.h"
 #include "last_good.h"
 #include "segment.h"
 
@@ -18,7 +19,12 @@ struct clockbound_ctx {
     _Atomic int64_t segment_looked_ns;             /* CLOCK_MONOTONIC of the last look for another file */
     _Atomic int64_t vmclock_looked_ns;             /* CLOCK_MONOTONIC of the last look for the page */
     struct cb_last_good last_good;
+    struct cb_clocks clocks;
+    _Atomic uint32_t stuck_key; /* segment and generation at which no snapshot could be had */
 };
+
+/* Serial and generation of no snapshot: stable generations are even, and no writer leaves 65535 for long. */
+#define NO_KEY UINT32_MAX
 
 static const clockbound_err null_argument = {CLOCKBOUND_ERR_SYSCALL, EINVAL, "a required argument is NULL"};
 static const clockbound_err no_snapshot = {CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0,
@@ -29,29 +35,11 @@ static const clockbound_err causality = {
     CLOCKBOUND_ERR_CAUSALITY_BREACH, 0,
     "the segment is from the future of this process's monotonic clock (another time namespace?)"};
 
-/* The one function that reads clocks. The monotonic clock comes last: read late, it only widens. */
-static clockbound_err const *read_clocks(int64_t *realtime_ns, int64_t *monotonic_ns)
-{
-    static _Thread_local clockbound_err failed;
-    struct timespec realtime, monotonic;
-    if (clock_gettime(CLOCK_REALTIME, &realtime) != 0 || clock_gettime(CLOCK_MONOTONIC, &monotonic) != 0) {
-        cb_fail(&failed, CLOCKBOUND_ERR_SYSCALL, errno, "clock_gettime");
-        return &failed;
-    }
-    if (__builtin_mul_overflow((int64_t)realtime.tv_sec, CB_NANOSECONDS_PER_SECOND, realtime_ns) ||
-        __builtin_add_overflow(*realtime_ns, (int64_t)realtime.tv_nsec, realtime_ns)) {
-        cb_fail(&failed, CLOCKBOUND_ERR_SYSCALL, EOVERFLOW, "CLOCK_REALTIME is beyond the year 2262");
-        return &failed;
-    }
-    *monotonic_ns = (int64_t)monotonic.tv_sec * CB_NANOSECONDS_PER_SECOND + (int64_t)monotonic.tv_nsec;
-    return NULL;
-}
-
 /* True for one caller in each REOPEN_INTERVAL_NS. */
-static bool may_look(_Atomic int64_t *looked_ns)
+static bool may_look(clockbound_ctx *ctx, _Atomic int64_t *looked_ns)
 {
     int64_t realtime_ns, monotonic_ns;
-    if (read_clocks(&realtime_ns, &monotonic_ns) != NULL)
+    if (cb_clocks_read(&ctx->clocks, &realtime_ns, &monotonic_ns) != NULL)
         return false;
     /* ORDERING: relaxed; the value guards nothing but itself. */
     int64_t before = atomic_load_explicit(looked_ns, memory_order_relaxed);
@@ -64,7 +52,7 @@ static bool may_look(_Atomic int64_t *looked_ns)
 /* read.reopen: moves to the file that the path names now. True if there is another one. */
 static bool reopen(clockbound_ctx *ctx)
 {
-    if (!may_look(&ctx->segment_looked_ns))
+    if (!may_look(ctx, &ctx->segment_looked_ns))
         return false;
     /* ORDERING: acquire; pairs with the release exchange below. */
     struct cb_segment *current = atomic_load_explicit(&ctx->segment, memory_order_acquire);
@@ -83,12 +71,29 @@ static bool reopen(clockbound_ctx *ctx)
     return true;
 }
 
+/*
+ * Further attempts at a snapshot, after the first one failed (rule read.bounded). A generation at which all
+ * of them failed is remembered: a writer that died in the middle of an update costs this once, then nothing.
+ */
+static bool try_again(clockbound_ctx *ctx, const struct cb_segment *segment, struct cb_snapshot *snapshot)
+{
+    const uint32_t key = (uint32_t)segment->serial << 16 | cb_segment_generation(segment);
+    /* ORDERING: relaxed, here and below; it saves time, and nothing else depends on it. */
+    if (atomic_load_explicit(&ctx->stuck_key, memory_order_relaxed) == key)
+        return false;
+    if (cb_segment_snapshot(segment, CB_READ_ATTEMPTS_COUNT - 1, snapshot))
+        return true;
+    if (((uint32_t)segment->serial << 16 | cb_segment_generation(segment)) == key)
+        atomic_store_explicit(&ctx->stuck_key, key, memory_order_relaxed);
+    return false;
+}
+
 /* A snapshot of the segment, or else the last good one. */
 static bool take(clockbound_ctx *ctx, struct cb_snapshot *snapshot)
 {
     /* ORDERING: acquire; pairs with the release exchange of reopen. */
     const struct cb_segment *segment = atomic_load_explicit(&ctx->segment, memory_order_acquire);
-    if (!cb_segment_snapshot(segment, snapshot))
+    if (!cb_segment_snapshot(segment, 1, snapshot) && !try_again(ctx, segment, snapshot))
         return cb_last_good_recall(&ctx->last_good, snapshot);
     cb_last_good_keep(&ctx->last_good, segment->serial, snapshot);
     return true;
@@ -106,7 +111,7 @@ static const struct cb_vmclock_page *vmclock_page(clockbound_ctx *ctx)
 {
     /* ORDERING: acquire; pairs with the release exchange below. */
     struct cb_vmclock_page *page = atomic_load_explicit(&ctx->vmclock, memory_order_acquire);
-    if (page != NULL || !may_look(&ctx->vmclock_looked_ns))
+    if (page != NULL || !may_look(ctx, &ctx->vmclock_looked_ns))
         return page;
     struct cb_vmclock_page *found = cb_vmclock_map(ctx->vmclock_path, NULL);
     if (found == NULL)
@@ -137,6 +142,8 @@ static clockbound_err const *as_error(clockbound_err_kind kind)
         return NULL;
     case CLOCKBOUND_ERR_CAUSALITY_BREACH:
         return &causality;
+    case CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED:
+        return &no_snapshot;
     default:
         return &malformed;
     }
@@ -146,29 +153,29 @@ static clockbound_err const *as_error(clockbound_err_kind kind)
 static clockbound_err const *ask(clockbound_ctx *ctx, const int64_t *given_realtime_ns,
                                  const int64_t *given_monotonic_ns, struct cb_interval *interval)
 {
-    struct cb_snapshot snapshot;
-    int64_t realtime_ns = 0, monotonic_ns = 0;
     /* Twice at most: the second time after moving to another file. */
     for (int moved = 0;; moved++) {
+        struct cb_snapshot snapshot;
+        int64_t realtime_ns, monotonic_ns;
         const bool taken = take(ctx, &snapshot);
         if (given_realtime_ns != NULL) {
             realtime_ns = *given_realtime_ns;
             monotonic_ns = *given_monotonic_ns;
         } else {
-            clockbound_err const *failed = read_clocks(&realtime_ns, &monotonic_ns);
+            clockbound_err const *failed = cb_clocks_read(&ctx->clocks, &realtime_ns, &monotonic_ns);
             if (failed != NULL)
                 return failed;
         }
+        /* The page is looked at last, so that a disruption up to the clock readings is seen. */
+        const clockbound_err_kind kind = taken ? cb_interval_at(&snapshot, realtime_ns, monotonic_ns,
+                                                                is_disrupted(ctx, &snapshot), interval)
+                                               : CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
+        if (kind == CLOCKBOUND_ERR_NONE && interval->age_ns <= CB_GRACE_NS)
+            return NULL;
         const bool old = !taken || is_older_than_grace(&snapshot, monotonic_ns);
-        if (old && moved == 0 && reopen(ctx))
-            continue;
-        if (!taken)
-            return &no_snapshot;
-        break;
+        if (!old || moved != 0 || !reopen(ctx))
+            return as_error(kind);
     }
-    /* The page is looked at last, so that a disruption up to the clock readings is seen. */
-    return as_error(
-        cb_interval_at(&snapshot, realtime_ns, monotonic_ns, is_disrupted(ctx, &snapshot), interval));
 }
 
 clockbound_err const *cb_reader_now(clockbound_ctx *ctx, struct cb_interval *interval)
@@ -182,7 +189,7 @@ clockbound_err const *cb_reader_now_at(clockbound_ctx *ctx, int64_t realtime_ns,
     return ask(ctx, &realtime_ns, &monotonic_ns, interval);
 }
 
-/* Rounds towards the past, so that tv_nsec is never negative. */
+/* ns as seconds and nanoseconds, which are never negative; so before 1970 the seconds are rounded down. */
 static struct timespec as_timespec(int64_t ns)
 {
     int64_t sec = ns / CB_NANOSECONDS_PER_SECOND, nsec = ns % CB_NANOSECONDS_PER_SECOND;
@@ -190,10 +197,7 @@ static struct timespec as_timespec(int64_t ns)
         sec -= 1;
         nsec += CB_NANOSECONDS_PER_SECOND;
     }
-    struct timespec time;
-    time.tv_sec = (time_t)sec;
-    time.tv_nsec = (long)nsec;
-    return time;
+    return (struct timespec){.tv_sec = (time_t)sec, .tv_nsec = (long)nsec};
 }
 
 static clockbound_err const *as_result(clockbound_err const *failed, const struct cb_interval *interval,
@@ -246,6 +250,8 @@ static clockbound_ctx *new_context(const char *shm_path, const char *vmclock_pat
     clockbound_ctx *ctx = (clockbound_ctx *)calloc(1, sizeof *ctx);
     if (ctx == NULL)
         return NULL;
+    cb_clocks_init(&ctx->clocks);
+    atomic_init(&ctx->stuck_key, NO_KEY);
     atomic_init(&ctx->segment, NULL);
     atomic_init(&ctx->vmclock, NULL);
     atomic_init(&ctx->segment_looked_ns, INT64_MIN / 2);

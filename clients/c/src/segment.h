@@ -38,11 +38,11 @@ struct cb_segment *cb_segment_map(const char *path, const struct cb_segment *cur
 /* Unmaps and frees one segment, not the ones before it. */
 void cb_segment_unmap(struct cb_segment *segment);
 
-/*
- * A consistent copy of the segment's record, within a bounded number of attempts (rules read.consistent
- * and read.bounded). False if there was none.
- */
-bool cb_segment_snapshot(const struct cb_segment *segment, struct cb_snapshot *snapshot);
+/* A consistent copy of the segment's record (rule read.consistent). False if no attempt gave one. */
+bool cb_segment_snapshot(const struct cb_segment *segment, int attempts, struct cb_snapshot *snapshot);
+
+/* The generation that the segment has at this moment. */
+uint16_t cb_segment_generation(const struct cb_segment *segment);
 
 /* Maps the VMClock page at path. NULL on failure, with *err set. */
 struct cb_vmclock_page *cb_vmclock_map(const char *path, clockbound_err *err);

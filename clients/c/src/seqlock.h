@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading and writing memory that another thread or process changes. All memory ordering of the
- * project stands in this file.
+ * Reading and writing memory that another thread or process changes. The memory ordering between the
+ * writer and the readers of a segment stands in this file, and model/ checks it.
  *
  * A seqlock has one writer, which makes a counter odd, changes the data and makes the counter even
  * again. A reader copies the data and keeps the copy only if the counter was even and the same before
@@ -40,6 +40,11 @@ static inline void cb_spin_pause(void)
 static inline void cb_words_load(void *copy, const void *shared, size_t size_bytes)
 {
     const _Atomic cb_word *from = (const _Atomic cb_word *)shared;
+/* Unrolled, the words stay in registers. Otherwise what comes next reads two of them at a time from the copy,
+ * and waits until both stores have left the store buffer. clang unrolls by itself. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 16
+#endif
     for (size_t i = 0; i < size_bytes / sizeof(cb_word); i++) {
         /* ORDERING: relaxed; the counter's acquire load before and acquire fence after hold it in place. */
         const cb_word word = atomic_load_explicit(&from[i], memory_order_relaxed);

@@ -29,7 +29,7 @@ static clockbound_err_kind at(const struct cb_snapshot *snapshot, int64_t monoto
 static void expect(const struct cb_snapshot *snapshot, int64_t monotonic_ns, int64_t bound_ns,
                    clockbound_clock_status status)
 {
-    struct cb_interval interval = {0, 0, CLOCKBOUND_STA_UNKNOWN};
+    struct cb_interval interval = {.status = CLOCKBOUND_STA_UNKNOWN};
     CHECK_EQUAL(CLOCKBOUND_ERR_NONE, at(snapshot, monotonic_ns, &interval));
     CHECK_EQUAL(REALTIME - bound_ns, interval.earliest_ns);
     CHECK_EQUAL(REALTIME + bound_ns, interval.latest_ns);
@@ -38,11 +38,12 @@ static void expect(const struct cb_snapshot *snapshot, int64_t monotonic_ns, int
 
 static void expect_error(const struct cb_snapshot *snapshot, int64_t monotonic_ns, clockbound_err_kind kind)
 {
-    struct cb_interval interval = {-1, -2, CLOCKBOUND_STA_DISRUPTED};
+    struct cb_interval interval = {.earliest_ns = -1, .latest_ns = -2, .status = CLOCKBOUND_STA_DISRUPTED, .age_ns = -3};
     CHECK_EQUAL(kind, at(snapshot, monotonic_ns, &interval));
     CHECK_EQUAL(-1, interval.earliest_ns); /* left alone on failure */
     CHECK_EQUAL(-2, interval.latest_ns);
     CHECK_EQUAL(CLOCKBOUND_STA_DISRUPTED, interval.status);
+    CHECK_EQUAL(-3, interval.age_ns);
 }
 
 static void bound_stands_at_as_of(void)
@@ -71,10 +72,34 @@ static void growth_is_rounded_up(void)
     expect(&snapshot, 100 * S + 20001, 1000002, CLOCKBOUND_STA_SYNCHRONIZED);
 }
 
+/* Up to 9.223372036 s the growth is computed in one division, from there on in two. */
+static void growth_is_the_same_on_both_sides_of_9_s(void)
+{
+    struct cb_snapshot snapshot = good();
+    snapshot.record.max_drift_ppb = 999999999;
+    /* 9 * 999999999 + ceil(223372036 * 999999999 / 10^9) = 8999999991 + ceil(223372035.776627964) */
+    expect(&snapshot, 109 * S + 223372036, 1000000 + INT64_C(9223372027), CLOCKBOUND_STA_FREE_RUNNING);
+    /* 9 * 999999999 + ceil(223372037 * 999999999 / 10^9) = 8999999991 + ceil(223372036.776627963) */
+    expect(&snapshot, 109 * S + 223372037, 1000000 + INT64_C(9223372028), CLOCKBOUND_STA_FREE_RUNNING);
+    snapshot.record.max_drift_ppb = 1;
+    expect(&snapshot, 109 * S + 223372036, 1000000 + 10, CLOCKBOUND_STA_FREE_RUNNING);
+    expect(&snapshot, 109 * S + 223372037, 1000000 + 10, CLOCKBOUND_STA_FREE_RUNNING);
+}
+
 static void as_of_slightly_in_the_future_counts_as_now(void)
 {
     const struct cb_snapshot snapshot = good();
     expect(&snapshot, 100 * S - 999, 1000000, CLOCKBOUND_STA_SYNCHRONIZED);
+}
+
+static void age_is_never_below_0(void)
+{
+    const struct cb_snapshot snapshot = good();
+    struct cb_interval interval;
+    CHECK_EQUAL(CLOCKBOUND_ERR_NONE, at(&snapshot, 103 * S + 7, &interval));
+    CHECK_EQUAL(3 * S + 7, interval.age_ns);
+    CHECK_EQUAL(CLOCKBOUND_ERR_NONE, at(&snapshot, 100 * S - 5, &interval));
+    CHECK_EQUAL(0, interval.age_ns);
 }
 
 static void as_of_in_the_future_is_a_causality_breach(void)
@@ -115,7 +140,7 @@ static void disruption_makes_every_status_unknown(void)
 {
     struct cb_snapshot snapshot = good();
     for (int32_t status = CLOCKBOUND_STA_UNKNOWN; status <= CLOCKBOUND_STA_DISRUPTED; status++) {
-        struct cb_interval interval = {0, 0, CLOCKBOUND_STA_SYNCHRONIZED};
+        struct cb_interval interval = {.status = CLOCKBOUND_STA_SYNCHRONIZED};
         snapshot.record.clock_status = status;
         CHECK_EQUAL(CLOCKBOUND_ERR_NONE, cb_interval_at(&snapshot, REALTIME, 100 * S, true, &interval));
         CHECK_EQUAL(CLOCKBOUND_STA_UNKNOWN, interval.status);
@@ -227,7 +252,9 @@ int main(void)
     RUN(bound_stands_at_as_of);
     RUN(bound_grows_with_age);
     RUN(growth_is_rounded_up);
+    RUN(growth_is_the_same_on_both_sides_of_9_s);
     RUN(as_of_slightly_in_the_future_counts_as_now);
+    RUN(age_is_never_below_0);
     RUN(as_of_in_the_future_is_a_causality_breach);
     RUN(status_stands_for_five_seconds_then_is_free_running_until_void_after);
     RUN(unknown_and_disrupted_stay);

@@ -11,6 +11,7 @@
 
 #include "check.h"
 #include "clockbound.h"
+#include "clocks.h"
 #include "segment_layout.h"
 #include "seqlock.h"
 
@@ -411,6 +412,25 @@ static void support_that_is_turned_on_later_is_heeded(void)
     munmap(bytes, 4096);
 }
 
+/* The premise, on this machine: the offset of the coarse clocks is that of the precise ones. */
+static void monotonic_readings_are_never_early_on_this_machine(void)
+{
+    static struct cb_clocks clocks;
+    cb_clocks_init(&clocks);
+    clocks.coarse_is_cheap = true; /* also where it isn't, under an emulator say */
+    int wrong = 0;
+    for (int i = 0; i < 200000; i++) {
+        struct timespec before, after;
+        int64_t realtime_ns, monotonic_ns;
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        CHECK(cb_clocks_read(&clocks, &realtime_ns, &monotonic_ns) == NULL);
+        clock_gettime(CLOCK_MONOTONIC, &after);
+        wrong += monotonic_ns < before.tv_sec * S + before.tv_nsec;
+        wrong += monotonic_ns > after.tv_sec * S + after.tv_nsec + 20000000; /* a tick, 10 ms at most */
+    }
+    CHECK_EQUAL(0, wrong);
+}
+
 /* Threads that share one context while the segment changes and its file is replaced. */
 #define THREADS 4
 static clockbound_ctx *shared_ctx;
@@ -483,6 +503,7 @@ int main(void)
     RUN(disruption_support_needs_the_page);
     RUN(a_marker_that_differs_makes_the_status_unknown);
     RUN(support_that_is_turned_on_later_is_heeded);
+    RUN(monotonic_readings_are_never_early_on_this_machine);
     RUN(threads_share_one_context);
     unlink(segment_path);
     unlink(page_path);

@@ -79,7 +79,9 @@ SNAPSHOT_TO_INTERVAL = Chapter(
     (
         _rule(
             "clock.precise",
-            "The monotonic reading is the precise clock, never the coarse one, which lags and so shrinks the bound.",
+            "The monotonic reading is as precise as CLOCK_MONOTONIC, never that of the coarse clock, which lags and so "
+            "shrinks the bound. It may be computed from the precise real-time reading where the difference of the two "
+            "clocks, looked at before and after that reading, is the same.",
         ),
         _rule(
             "bound.range",

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The binary interface that programs out there were linked with, declared once more: a library of empty
+ * functions, which abidiff compares with the real one. Written by hand; what has been released is never
+ * changed here.
+ */
+#include <stdint.h>
+#include <time.h>
+
+typedef struct clockbound_ctx clockbound_ctx;
+
+typedef enum clockbound_err_kind {
+    CLOCKBOUND_ERR_NONE = 0,
+    CLOCKBOUND_ERR_SYSCALL = 1,
+    CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED = 2,
+    CLOCKBOUND_ERR_SEGMENT_MALFORMED = 3,
+    CLOCKBOUND_ERR_CAUSALITY_BREACH = 4,
+    CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED = 5
+} clockbound_err_kind;
+
+typedef struct clockbound_err {
+    clockbound_err_kind kind;
+    int sys_errno;
+    const char *detail;
+} clockbound_err;
+
+typedef enum clockbound_clock_status {
+    CLOCKBOUND_STA_UNKNOWN = 0,
+    CLOCKBOUND_STA_SYNCHRONIZED = 1,
+    CLOCKBOUND_STA_FREE_RUNNING = 2,
+    CLOCKBOUND_STA_DISRUPTED = 3
+} clockbound_clock_status;
+
+typedef struct clockbound_now_result {
+    struct timespec earliest;
+    struct timespec latest;
+    clockbound_clock_status clock_status;
+} clockbound_now_result;
+
+clockbound_ctx *clockbound_open(char const *shm_path, clockbound_err *err);
+clockbound_ctx *clockbound_vmclock_open(char const *shm_path, char const *vmclock_path, clockbound_err *err);
+clockbound_err const *clockbound_close(clockbound_ctx *ctx);
+clockbound_err const *clockbound_now(clockbound_ctx *ctx, clockbound_now_result *result);
+clockbound_err const *clockbound_now_at(clockbound_ctx *ctx, int64_t realtime_ns, int64_t monotonic_ns,
+                                        clockbound_now_result *result);
+
+clockbound_ctx *clockbound_open(char const *shm_path, clockbound_err *err)
+{
+    (void)shm_path, (void)err;
+    return NULL;
+}
+
+clockbound_ctx *clockbound_vmclock_open(char const *shm_path, char const *vmclock_path, clockbound_err *err)
+{
+    (void)shm_path, (void)vmclock_path, (void)err;
+    return NULL;
+}
+
+clockbound_err const *clockbound_close(clockbound_ctx *ctx)
+{
+    (void)ctx;
+    return NULL;
+}
+
+clockbound_err const *clockbound_now(clockbound_ctx *ctx, clockbound_now_result *result)
+{
+    (void)ctx, (void)result;
+    return NULL;
+}
+
+clockbound_err const *clockbound_now_at(clockbound_ctx *ctx, int64_t realtime_ns, int64_t monotonic_ns,
+                                        clockbound_now_result *result)
+{
+    (void)ctx, (void)realtime_ns, (void)monotonic_ns, (void)result;
+    return NULL;
+}
