@@ -46,6 +46,10 @@
 extern "C" {
 #endif
 
+/* The results hold struct timespec, so the library and its callers must agree on its size. On 32-bit machines
+ * compile with -D_TIME_BITS=64 -D_FILE_OFFSET_BITS=64. */
+typedef char clockbound_needs_64_bit_time[sizeof(time_t) >= 8 ? 1 : -1];
+
 /** An open segment. Opaque; made by clockbound_open(), ended by clockbound_close(). */
 typedef struct clockbound_ctx clockbound_ctx;
 

@@ -38,7 +38,8 @@ static void expect(const struct cb_snapshot *snapshot, int64_t monotonic_ns, int
 
 static void expect_error(const struct cb_snapshot *snapshot, int64_t monotonic_ns, clockbound_err_kind kind)
 {
-    struct cb_interval interval = {.earliest_ns = -1, .latest_ns = -2, .status = CLOCKBOUND_STA_DISRUPTED, .age_ns = -3};
+    struct cb_interval interval = {
+        .earliest_ns = -1, .latest_ns = -2, .status = CLOCKBOUND_STA_DISRUPTED, .age_ns = -3};
     CHECK_EQUAL(kind, at(snapshot, monotonic_ns, &interval));
     CHECK_EQUAL(-1, interval.earliest_ns); /* left alone on failure */
     CHECK_EQUAL(-2, interval.latest_ns);
