@@ -60,8 +60,8 @@ def ask(age_ns: int = 0, *, since: int = AS_OF, realtime_ns: int = REALTIME) -> 
     return step("ask at", since, value(age_ns), value(realtime_ns))
 
 
-def now(*, pauses: int = 0, step_before: int = LATER, step_ns: int = 0) -> bytes:
-    return step("ask now", value(REALTIME), value(step_ns), pauses.to_bytes(2, "little"), step_before)
+def now(*, pauses: int = 0, step_before: int = LATER, step_ns: int = 0, realtime_ns: int = 0) -> bytes:
+    return step("ask now", value(realtime_ns), value(step_ns), pauses.to_bytes(2, "little"), step_before)
 
 
 def during_update(schedule: list[int], *, dies: bool = False) -> bytes:
@@ -93,6 +93,29 @@ SEEDS = {
     "written_by_clockbound_1": raw(LAYOUT_1) + ask(since=ABSOLUTE) + ask(),
     "written_by_clockbound_2": raw(LAYOUT_2) + ask(since=ABSOLUTE) + ask(),
     "documented_magic": step("bytes", 0, 8, b"AMZNCB\x02\0") + place() + OPEN,
+    "second_word_of_the_magic": field("MAGIC_1", 0) + place() + OPEN,
+    "generation_becomes_0": ask()
+    + ANOTHER
+    + field("GENERATION", 0)
+    + step("overwrite segment", PATH)
+    + ask(SECOND),
+    "version_changes": ask() + ANOTHER + field("VERSION", 1) + step("overwrite segment", PATH) + ask(SECOND),
+    "second_of_two_snapshots_is_the_last": ask()
+    + ANOTHER
+    + step("publish", PATH)
+    + ask()
+    + field("BOUND_NS", 3)
+    + step("half publish", PATH, 50)
+    + ask(SECOND),
+    "disrupted_in_layout_1": step("good segment", 0) + field("STATUS", 3) + place() + ask(),
+    "bound_and_growth_overflow": field("BOUND_NS", 2**63 - 1) + place() + ask(SECOND, realtime_ns=0),
+    "young_snapshots_stay": OPEN + field("BOUND_NS", 2) + place() + ask(SECOND) + now(),
+    "young_snapshots_stay_also_if_malformed": field("STATUS", 9)
+    + place()
+    + OPEN
+    + field("STATUS", 1)
+    + place()
+    + ask(SECOND),
     "short_files": b"".join(
         step("length", size.to_bytes(2, "little")) + place() + OPEN
         for size in (0, 1, 15, 16, 72, 79, 80, 8000)
@@ -213,6 +236,8 @@ SEEDS = {
     + OPEN
     + now(),
     "now_when_interrupted": now() + b"".join(now(pauses=1 << read) for read in range(5)),
+    "now_when_the_clock_was_set": now() + now(realtime_ns=REALTIME) + now() + now(realtime_ns=2**62) + now(),
+    "now_when_always_interrupted_at_the_same_place": now(pauses=1 << 2) * 3 + now(pauses=1 << 1) * 3,
     "now_when_the_clock_is_stepped": b"".join(
         now() + now(step_before=read, step_ns=step_ns) for read in range(5) for step_ns in (SECOND, -SECOND)
     ),

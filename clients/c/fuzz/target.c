@@ -306,8 +306,9 @@ static void step_ask_now(struct input *input)
         return;
     if (pauses != 0 && slow_nows_left-- <= 0)
         pauses = 0;
-    /* Far enough from the ends of what a timespec of this century holds, and never before 1970. */
-    clock_set_realtime((realtime_ns & INT64_MAX) / 2 + INT64_C(1000000000000000000));
+    /* 0: the clock just goes on. Otherwise it is set, far enough from the ends of what 64 bits hold. */
+    if (realtime_ns != 0)
+        clock_set_realtime((realtime_ns & INT64_MAX) / 2 + INT64_C(1000000000000000000));
     clock_arrange(pauses, step_before, step_ns % INT64_C(1000000000000000));
     context_ask_now(&context, &circumstances);
     clock_arrange(0, UINT8_MAX + 1, 0);

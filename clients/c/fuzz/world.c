@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #define FILES_MAX 64
-#define FILES_DESCRIPTOR                                                                                     \
-    300 /* theirs are high, so that the lowest free one tells whether the reader left one open */
+/* Theirs are from here on, so that the lowest free descriptor tells whether the reader left one open. */
+#define FILES_DESCRIPTOR 300
 #define TICK_NS INT64_C(4000000)
 #define READINGS_MAX 32
 #define OFFSETS_MAX 256
