@@ -12,6 +12,7 @@
 /* A consistent copy of a segment's record. */
 struct cb_snapshot {
     uint16_t version; /* layout version; says which statuses there are */
+    uint16_t serial;  /* of the mapping that it was taken from */
     struct cb_segment_record record;
 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "clocks.h"
-#include "last_good.h"
+#include "last_good_pair.h"
 #include "segment.h"
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "the time of the last look is shared without a lock");
@@ -18,7 +18,7 @@ struct clockbound_ctx {
     _Atomic(struct cb_vmclock_page *) vmclock;     /* NULL until a segment asks for it */
     _Atomic int64_t segment_looked_ns;             /* CLOCK_MONOTONIC of the last look for another file */
     _Atomic int64_t vmclock_looked_ns;             /* CLOCK_MONOTONIC of the last look for the page */
-    struct cb_last_good last_good;
+    struct cb_last_good_pair last_good;
     struct cb_clocks clocks;
     _Atomic uint32_t stuck_key; /* segment and generation at which no snapshot could be had */
 };
@@ -94,8 +94,8 @@ static bool take(clockbound_ctx *ctx, struct cb_snapshot *snapshot)
     /* ORDERING: acquire; pairs with the release exchange of reopen. */
     const struct cb_segment *segment = atomic_load_explicit(&ctx->segment, memory_order_acquire);
     if (!cb_segment_snapshot(segment, 1, snapshot) && !try_again(ctx, segment, snapshot))
-        return cb_last_good_recall(&ctx->last_good, snapshot);
-    cb_last_good_keep(&ctx->last_good, segment->serial, snapshot);
+        return cb_last_good_pair_recall(&ctx->last_good, snapshot);
+    cb_last_good_pair_keep(&ctx->last_good, snapshot);
     return true;
 }
 

@@ -162,6 +162,7 @@ __attribute__((always_inline)) static inline bool snapshot_of(const struct cb_se
             if (cb_u16_load(segment->bytes + CB_SEGMENT_V2_VERSION_OFFSET_BYTES) != version)
                 return false;
             snapshot->version = version;
+            snapshot->serial = segment->serial;
             cb_segment_v2_store_generation(copy, generation);
             if (version == CB_SEGMENT_V1_VERSION)
                 cb_segment_v1_load(copy, &snapshot->record);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "last_good.h"
+#include "last_good_pair.h"
 
 static struct cb_last_good last_good;
 
@@ -89,6 +89,53 @@ static void a_keeper_that_is_interrupted_holds_up_nobody(void)
     CHECK_EQUAL(20, kept());
 }
 
+/* The pair: what a reader has. */
+static struct cb_last_good_pair pair;
+
+static void keep_in_pair(uint16_t serial, uint16_t generation, int64_t bound_ns)
+{
+    struct cb_snapshot snapshot = {.version = 2, .serial = serial};
+    snapshot.record.generation = generation;
+    snapshot.record.bound_ns = bound_ns;
+    cb_last_good_pair_keep(&pair, &snapshot);
+}
+
+static int64_t kept_in_pair(void)
+{
+    struct cb_snapshot snapshot;
+    return cb_last_good_pair_recall(&pair, &snapshot) ? snapshot.record.bound_ns : -1;
+}
+
+static void a_pair_gives_the_newest(void)
+{
+    memset(&pair, 0, sizeof pair);
+    CHECK_EQUAL(-1, kept_in_pair());
+    const uint16_t generations[] = {65530, 65532, 65534, 2, 4, 6, 10, 14};
+    for (size_t i = 0; i < sizeof generations / sizeof generations[0]; i++) {
+        keep_in_pair(0, generations[i], generations[i]);
+        CHECK_EQUAL(generations[i], kept_in_pair());
+    }
+    keep_in_pair(1, 4, 40); /* of another file, whatever its generation */
+    CHECK_EQUAL(40, kept_in_pair());
+    keep_in_pair(1, 2, 20);
+    CHECK_EQUAL(40, kept_in_pair());
+}
+
+static void an_interrupted_keeper_leaves_a_pair_the_one_before(void)
+{
+    for (size_t i = 0; i < 2; i++) {
+        memset(&pair, 0, sizeof pair);
+        keep_in_pair(0, 2, 20);
+        keep_in_pair(0, 4, 40);
+        uint32_t sequence;
+        CHECK(cb_cell_begin(&pair.places[i].cell, &sequence));
+        /* generation 2 is kept in place 1, generation 4 in place 0 */
+        CHECK_EQUAL(i == 0 ? 20 : 40, kept_in_pair());
+        cb_cell_end(&pair.places[i].cell, sequence);
+        CHECK_EQUAL(40, kept_in_pair());
+    }
+}
+
 int main(void)
 {
     RUN(at_first_there_is_none);
@@ -98,5 +145,7 @@ int main(void)
     RUN(far_behind_means_that_the_counter_went_round);
     RUN(another_file_replaces_whatever_its_generation);
     RUN(a_keeper_that_is_interrupted_holds_up_nobody);
+    RUN(a_pair_gives_the_newest);
+    RUN(an_interrupted_keeper_leaves_a_pair_the_one_before);
     return check_failures();
 }
