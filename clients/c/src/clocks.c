@@ -10,9 +10,8 @@
  *
  * - No step between the looks: the offset is exact, and so is the result.
  * - A step between the looks: they differ, and CLOCK_MONOTONIC is read after all, later than r.
- * - A step there and back again to the nanosecond, with r in between: then r is wrong by the step, which
- *   weighs at least 1000 times more than what the growth of the bound loses. No reading of CLOCK_MONOTONIC
- *   would have saved it.
+ * - A step there and back again to the nanosecond, with r in between: then r itself is wrong by the step, and
+ *   the growth of the bound loses less than that. No reading of CLOCK_MONOTONIC would have saved it.
  * - A timer tick between the two coarse readings: CLOCK_REALTIME_COARSE is read first, so the offset comes
  * out smaller by the tick and the result late.
  * - Another time namespace: it shifts both monotonic clocks by the same.

@@ -187,7 +187,7 @@ JUDGEMENT = Chapter(
         _rule(
             "judge.local-reference",
             "An answer of a chronyd that follows its own local clock (reference id 7F7F0101) is Unknown, unless the "
-            "operator says that the local clock is the reference.",
+            "operator says that the local clock is the reference. Then it never becomes stale.",
         ),
         _rule(
             "judge.unusable",
