@@ -6,7 +6,7 @@ TOX    := $(VENV)/bin/tox
 # Named after the interpreter, so that another PYTHON= makes the environment anew.
 READY  := $(VENV)/ready-$(subst /,-,$(PYTHON))
 
-.PHONY: help demo test platforms bench gen gen-check lint format docs clean system-packages
+.PHONY: help demo test platforms fuzz wheels bench gen gen-check lint format docs clean system-packages
 
 help:  ## Print this
 	@echo 'make TARGET [PYTHON=python3.12]'
@@ -22,7 +22,14 @@ platforms: $(READY)  ## Test the C library on other compilers, C libraries, proc
 	@.ci/system-packages '$(PYTHON)' platforms
 	@$(TOX) run -e platforms
 
-bench: $(READY)  ## Measure, as ratios to bare Python
+fuzz: $(READY)  ## Fuzz the C library's reader for a minute (SECONDS=3600: an hour)
+	@.ci/system-packages '$(PYTHON)' platforms
+	@$(TOX) run -e fuzz -- $(or $(SECONDS),60)
+
+wheels: $(READY)  ## Build the Python client's sdist and wheel, and test the wheel with every Python that is here
+	@$(TOX) run -e wheels
+
+bench: $(READY)  ## Measure, as ratios to bare clock readings and to bare Python
 	@$(TOX) run -e bench
 
 gen: $(READY)  ## Write the generated files again, after a change of the spec

@@ -21,10 +21,15 @@ extensions = ["sphinx.ext.autodoc"]
 # generated/ holds the parts of pages that the spec writes; the pages include them.
 exclude_patterns = ["_build", "generated", "tests"]
 nitpicky = True
-# The standard library's own documentation isn't at hand without the network.
-nitpick_ignore = [("py:class", "os.PathLike")]
+# The standard libraries' own documentation isn't at hand without the network.
+nitpick_ignore = [
+    ("py:class", "os.PathLike"),
+    *(("c:identifier", name) for name in ("int64_t", "size_t", "timespec")),
+]
 default_role = None
 smartquotes = False
+# A long prototype has a line for each parameter, so that it can be read on a phone.
+c_maximum_signature_line_length = 60
 highlight_language = "none"
 
 autodoc_member_order = "bysource"

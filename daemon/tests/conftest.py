@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 from clockbound_conformance.lab import ServerAndClient
+from hypothesis import settings
+
+# A busy machine may take any time for an example.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

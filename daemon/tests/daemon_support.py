@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from clockbound_conformance.processes import ManagedProcess, wait_until
-from clockbound_daemon._candm import unpack_tracking_reply
-from clockbound_daemon._layout import SegmentRecord, unpack_segment_v1, unpack_segment_v2
-from clockbound_daemon.candm import Tracking
-from clockbound_daemon.chrony import NoAnswerError
+from clockbound_daemon._candm import CandmCommand, unpack_tracking_reply
+from clockbound_daemon._layout import (
+    SegmentRecord,
+    Vmclock,
+    pack_vmclock,
+    unpack_segment_v1,
+    unpack_segment_v2,
+)
+from clockbound_daemon.candm import TRACKING, Done, Question, Tracking
+from clockbound_daemon.chrony import ChronydError, NoAnswerError
 from clockbound_daemon.errors import NoSampleError
 from clockbound_daemon.service import SystemClock
 from clockbound_spec.candm import TRACKING_REPLY, TRACKING_REQUEST
@@ -92,6 +98,17 @@ class FakeClock(SystemClock):
     def __init__(self) -> None:
         self.realtime = REALTIME_NS
         self.monotonic = MONOTONIC_NS
+        self.suspended = 0
+        self.ticking = False  # the coarse clocks have a tick between any two readings
+
+    def step(self, by_ns: int) -> None:
+        """Somebody sets the clock."""
+        self.realtime += by_ns
+
+    def suspend(self, for_ns: int) -> None:
+        """The machine sleeps: CLOCK_MONOTONIC doesn't count that."""
+        self.realtime += for_ns
+        self.suspended += for_ns
 
     def advance(self, by_ns: int) -> None:
         self.realtime += by_ns
@@ -104,21 +121,35 @@ class FakeClock(SystemClock):
         return self.monotonic
 
     def monotonic_coarse_ns(self) -> int:
-        return self.monotonic - self.monotonic % COARSE_TICK_NS
+        return self.monotonic - self._since_tick_ns()
+
+    def realtime_coarse_ns(self) -> int:
+        return self.realtime - self._since_tick_ns()
+
+    def suspended_ns(self) -> int:
+        return self.suspended
+
+    def _since_tick_ns(self) -> int:
+        if self.ticking:
+            self.advance(COARSE_TICK_NS)
+        return self.monotonic % COARSE_TICK_NS
 
 
 class ScriptedChronyd:
     """Stands in for the client: answers as `answers` says, once for each question.
 
-    A sample is the answer, a failure is raised by `ask`, and None is silence.
+    A sample is the answer, a failure is raised by `ask`, and None is silence. Orders are obeyed, unless
+    `obeyed` has something else to say to them; they are no questions.
     """
 
     def __init__(self, clock: FakeClock) -> None:
         self.answers: deque[Tracking | NoSampleError | None] = deque()
+        self.obeyed: deque[Done | NoSampleError | None] = deque()
         self.asked_monotonic_ns: list[int] = []
+        self.ordered: list[tuple[int, CandmCommand]] = []  # CLOCK_MONOTONIC (ns) and what
         self.fresh = True  # samples were taken just now
         self._clock = clock
-        self._answer: Tracking | None = None
+        self._answer: Tracking | Done | NoSampleError | None = None
         self.waiting = False
 
     @property
@@ -126,7 +157,14 @@ class ScriptedChronyd:
         """Whether `receive` would return at once, so that the loop would be woken."""
         return self.waiting and self._answer is not None
 
-    def ask(self) -> None:
+    def ask(self, question: Question) -> None:
+        if question is not TRACKING:
+            self.ordered.append((self._clock.monotonic, question.command))
+            self._answer = self.obeyed.popleft() if self.obeyed else Done()
+            self.waiting = not isinstance(self._answer, ChronydError)
+            if isinstance(self._answer, ChronydError):
+                raise self._answer
+            return
         self.asked_monotonic_ns.append(self._clock.monotonic)
         answer = self.answers.popleft()
         if isinstance(answer, NoSampleError):
@@ -135,14 +173,70 @@ class ScriptedChronyd:
             answer = taken_at(answer, self._clock.realtime)
         self._answer, self.waiting = answer, True
 
-    def receive(self) -> Tracking | None:
+    def receive(self) -> Tracking | Done | None:
         if self._answer is not None:
             self.waiting = False
+        if isinstance(self._answer, NoSampleError):
+            raise self._answer
         return self._answer
+
+    def abandon(self) -> None:
+        self.waiting = False
 
     def give_up(self, waited_ns: int) -> NoAnswerError:
         self.waiting = False
         return NoAnswerError(f"no answer within {waited_ns} ns")
+
+
+class FakeSignals:
+    """SIGUSR1 and SIGUSR2 without a process."""
+
+    def __init__(self) -> None:
+        self.forced = False
+        self._force = False
+
+    def usr1(self) -> None:
+        self._force = self.forced = True
+
+    def usr2(self) -> None:
+        self.forced = False
+
+    def take_forced(self) -> bool:
+        forced, self._force = self._force, False
+        return forced
+
+
+class FakePage:
+    """A VMClock page as a file, written field by field, as a hypervisor writes its own."""
+
+    def __init__(self, path: Path, marker: int = 0) -> None:
+        self.path = path
+        self.seq_count = 2
+        self.replace(marker)
+
+    def replace(self, marker: int) -> None:
+        """Another file under the same name."""
+        new = self.path.with_name(self.path.name + ".new")
+        new.write_bytes(pack_vmclock(Vmclock(size=104, seq_count=self.seq_count, disruption_marker=marker)))
+        new.rename(self.path)
+
+    def disrupt(self, marker: int) -> None:
+        """Change the marker."""
+        self.begin()
+        self._write(16, marker.to_bytes(8, "little"))
+        self.end()
+
+    def begin(self) -> None:
+        """Begin an update: from now on the counter is odd."""
+        self.seq_count += 1
+        self._write(12, self.seq_count.to_bytes(4, "little"))
+
+    end = begin
+
+    def _write(self, offset_bytes: int, value: bytes) -> None:
+        with self.path.open("r+b") as page:
+            page.seek(offset_bytes)
+            page.write(value)
 
 
 class FakeChronyd:
@@ -171,9 +265,16 @@ class FakeChronyd:
 class Daemon(ManagedProcess):
     """The daemon as a process of its own, on segments in `run_dir`."""
 
-    def __init__(self, run_dir: Path, chronyd_socket: Path | str, *options: str, log_path: Path) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        chronyd_socket: Path | str,
+        *options: str,
+        log_path: Path,
+        program: tuple[str, ...] = ("-m", "clockbound_daemon"),
+    ) -> None:
         self.run_dir = run_dir
-        command = [sys.executable, "-m", "clockbound_daemon", "--max-drift-rate", "50"]
+        command = [sys.executable, *program, "--max-drift-rate", "50"]
         command += ["--run-dir", str(run_dir), "--chronyd-socket", str(chronyd_socket), *options]
         super().__init__(command, log_path=log_path)
 

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 from clockbound_daemon import candm
 from clockbound_daemon.candm import CandmError
-from clockbound_spec.candm import REPLY_HEADER, TRACKING_REPLY, TRACKING_REQUEST
+from clockbound_spec.candm import (
+    BURST_REQUEST,
+    REPLY_HEADER,
+    RESET_SOURCES_REQUEST,
+    TRACKING_REPLY,
+    TRACKING_REQUEST,
+)
 from daemon_support import NTP_SOURCE, reply
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,13 +38,13 @@ GOOD = reply(NUMBER)
 
 
 def test_a_request_is_as_the_spec_declares_it() -> None:
-    request = TRACKING_REQUEST.parse(candm.tracking_request(SEQUENCE))
+    request = TRACKING_REQUEST.parse(candm.TRACKING.request(SEQUENCE))
     assert (request.command, request.sequence) == (33, NUMBER)
-    assert candm.tracking_request(SEQUENCE) == TRACKING_REQUEST.build({"attempt": 0, "sequence": NUMBER})
+    assert candm.TRACKING.request(SEQUENCE) == TRACKING_REQUEST.build({"attempt": 0, "sequence": NUMBER})
 
 
 def test_a_request_is_as_long_as_its_reply() -> None:
-    assert len(candm.tracking_request(SEQUENCE)) == 104
+    assert len(candm.TRACKING.request(SEQUENCE)) == 104
 
 
 def test_every_field_of_a_reply_is_understood() -> None:
@@ -176,3 +182,41 @@ def test_a_body_of_any_bytes_is_understood_as_construct_does_or_refused(
         (sample.last_update_interval_q89_s, oracle.last_update_interval),
     ):
         assert Fraction(value_q89, 2**89) == fraction
+
+
+def test_an_order_to_reset_the_sources_is_as_the_spec_declares_it() -> None:
+    request = candm.RESET_SOURCES.request(SEQUENCE)
+    assert request == RESET_SOURCES_REQUEST.build({"attempt": 0, "sequence": NUMBER})
+    assert (len(request), request[:6]) == (28, bytes([6, 1, 0, 0, 0, 66]))
+
+
+def test_an_order_to_measure_is_for_every_source() -> None:
+    request = candm.BURST.request(SEQUENCE)
+    anybody = {"address": bytes(16), "family": 0}
+    fields = {"attempt": 0, "sequence": NUMBER, "mask": anybody, "address": anybody}
+    assert request == BURST_REQUEST.build(fields | {"good_samples": 4, "total_samples": 8})
+    # good at 60, total at 64
+    assert (len(request), request[4:6], request[60:]) == (68, b"\0\3", bytes([0, 0, 0, 4, 0, 0, 0, 8]))
+
+
+@pytest.mark.parametrize(("order", "command"), [(candm.RESET_SOURCES, 66), (candm.BURST, 3)])
+def test_an_order_is_done_when_chronyd_says_so_and_not_before(order: candm.Question, command: int) -> None:
+    done = header(command=command)
+    assert isinstance(order.answer(done, SEQUENCE), candm.Done)
+    for datagram, error in (
+        (done[:-1], candm.ShortReplyError),
+        (done + b"\0", candm.WrongLengthError),
+        (header(command=33), candm.WrongCommandError),
+        (header(command=command, sequence=NUMBER + 1), candm.WrongSequenceError),
+        (header(command=command, reply=5), candm.WrongReplyCodeError),
+        (header(command=command, status=3), candm.ErrorStatusError),
+        (GOOD, candm.WrongCommandError),
+    ):
+        with pytest.raises(error):
+            order.answer(datagram, SEQUENCE)
+
+
+@given(st.binary(max_size=120))
+def test_no_rubbish_is_taken_for_an_order_that_was_done(datagram: bytes) -> None:
+    with pytest.raises(CandmError):
+        candm.RESET_SOURCES.answer(datagram, SEQUENCE)

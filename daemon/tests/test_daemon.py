@@ -31,7 +31,7 @@ from clockbound_daemon._layout import UNSYNCHRONISED_BOUND_NS, VERSION, ClockSta
 from clockbound_daemon.chrony import ChronyClient
 from daemon_support import SECOND_NS, Daemon
 
-UNKNOWN, SYNCHRONIZED, FREE_RUNNING = ClockStatus.UNKNOWN, ClockStatus.SYNCHRONIZED, ClockStatus.FREE_RUNNING
+UNKNOWN, SYNCHRONIZED, FREE_RUNNING, DISRUPTED = ClockStatus
 FAST = ("--poll-interval", "0.25")
 
 
@@ -349,7 +349,10 @@ def test_a_daemon_after_a_killed_one_goes_on_in_the_same_file(pair: ServerAndCli
                 segment.seek(14)
                 segment.write((left.generation + 1).to_bytes(2, sys.byteorder))
             with start(run_dir, pair.client.socket_path) as successor:
-                assert wait_until(lambda: successor.layout_2().as_of_sec > left.as_of_sec, timeout_s=5)
+                # What the update that it died in was about nobody can tell, so there was a disruption.
+                assert wait_until(lambda: successor.layout_2().clock_status == DISRUPTED, timeout_s=5)
+                assert "an earlier daemon died while it wrote the segment" in successor.log()
+                assert successor.wait_for(SYNCHRONIZED).as_of_sec > left.as_of_sec
                 assert successor.layout_2().generation > left.generation
                 assert [(run_dir / name).stat().st_ino for name in ("shm", "shm0")] == inodes
                 assert client.now().status == SYNCHRONIZED
@@ -442,12 +445,14 @@ def test_closed_standard_descriptors_do_no_harm(pair: ServerAndClient, run_dir: 
     # Their numbers would go to the first files that are opened, and log lines into those.
     command = f"exec {sys.executable} -m clockbound_daemon --run-dir {run_dir} --chronyd-socket {pair.client.socket_path}"
     with subprocess.Popen(["/bin/sh", "-c", f"{command} {closed}"]) as process:
-        assert wait_until((run_dir / "shm0").exists, timeout_s=5)
-        time.sleep(1.2)
-        assert process.poll() is None
-        assert (run_dir / "clockbound.lock").read_text() == f"{process.pid}\n"
-        assert unpack_segment_v2((run_dir / "shm0").read_bytes()).clock_status == SYNCHRONIZED
-        process.terminate()
+        try:
+            assert wait_until((run_dir / "shm0").exists, timeout_s=5)
+            time.sleep(1.2)
+            assert process.poll() is None
+            assert (run_dir / "clockbound.lock").read_text() == f"{process.pid}\n"
+            assert unpack_segment_v2((run_dir / "shm0").read_bytes()).clock_status == SYNCHRONIZED
+        finally:
+            process.terminate()
         assert process.wait(5) == 0
 
 

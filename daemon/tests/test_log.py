@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from clockbound_daemon.log import Damper, Log
+from clockbound_daemon.log import Damper, Log, is_journal
 
 SECOND_NS = 1_000_000_000
 
@@ -66,14 +66,40 @@ def test_an_event_is_a_json_object_with_its_numbers(pipe: Pipe) -> None:
     }
 
 
+@pytest.mark.parametrize("journal", [False, True])
 @pytest.mark.parametrize("json_output", [False, True])
-def test_an_event_stays_one_line_whatever_is_in_it(pipe: Pipe, json_output: bool) -> None:
-    Log(json_output=json_output, descriptor=pipe.write).info("event", "/tmp/a\nb\udcff" + "x" * 10_000)
-    line = pipe.text()
-    assert line.count("\n") == 1
-    assert len(line.encode()) <= 4096
-    if json_output:
-        assert json.loads(line)["event"] == "event"
+def test_an_event_stays_one_line_whatever_is_in_it(pipe: Pipe, json_output: bool, journal: bool) -> None:
+    events = Log(json_output=json_output, descriptor=pipe.write, journal=journal)
+    for length in (10_000, *range(3850, 4100)):  # around the limit
+        events.info("event", "/tmp/a\nb\udcff" + "x" * length)
+        line = pipe.text()
+        assert line.count("\n") == 1
+        assert len(line.encode()) <= 4096
+        if json_output:
+            assert json.loads(line.removeprefix("<6>"))["event"] == "event"
+
+
+@pytest.mark.parametrize("json_output", [False, True])
+def test_journald_gets_the_priority_before_the_line(pipe: Pipe, json_output: bool) -> None:
+    events = Log(json_output=json_output, descriptor=pipe.write, journal=True)
+    events.info("event", "one")
+    events.warning("event", "two")
+    events.error("event", "three")
+    assert [line[:3] for line in pipe.text().splitlines()] == ["<6>", "<4>", "<3>"]
+
+
+def test_only_what_journald_gave_leads_to_journald(pipe: Pipe) -> None:
+    status = os.fstat(pipe.write)
+    stream = f"{status.st_dev}:{status.st_ino}"
+    assert is_journal(stream, pipe.write)
+    with open(os.devnull) as elsewhere:  # 2>/dev/null below a service
+        assert not is_journal(stream, elsewhere.fileno())
+        closed = os.dup(elsewhere.fileno())
+    os.close(closed)
+    assert not is_journal(stream, closed)
+    assert not is_journal(None, pipe.write)
+    assert not is_journal("", pipe.write)
+    assert not is_journal("8", pipe.write)
 
 
 def test_a_reader_that_does_not_read_is_not_waited_for(pipe: Pipe) -> None:

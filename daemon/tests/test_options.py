@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from clockbound_daemon import options
 from clockbound_daemon._layout import VERSION
+from clockbound_daemon.errors import ConfigError
 
 
 def usage_error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -26,6 +29,9 @@ def test_without_options_everything_has_a_default() -> None:
     assert given.poll_interval_ns == 1_000_000_000
     assert given.sysfs_root == "/sys"
     assert given.trust_local_reference is False
+    assert given.vmclock is None
+    assert given.require_vmclock is False
+    assert given.disable_clock_disruption_support is False
 
 
 @pytest.mark.parametrize("name", ["-m", "--max-drift-rate"])
@@ -145,6 +151,73 @@ def test_what_is_no_option_is_refused(arguments: list[str], capsys: pytest.Captu
     assert arguments[0] in usage_error(capsys, *arguments)
 
 
+def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "clockbound.toml"
+    path.write_text('max-drift-rate = 20\njson-output = true\nrun-dir = "/a"\ntrust-local-reference = true\n')
+    given = options.parse(["-m", "7", "--config", str(path), "--no-json-output"])
+    assert (given.max_drift_ppb, given.json_output) == (7_000, False)
+    assert (given.run_dir, given.trust_local_reference) == ("/a", True)
+    assert options.parse(["--config", str(path)]).max_drift_ppb == 20_000
+
+
+@pytest.mark.parametrize("option", [option for option in options.OPTIONS if option.in_file])
+def test_every_option_can_stand_in_the_file(tmp_path: Path, option: options.Option) -> None:
+    path = tmp_path / "clockbound.toml"
+    # These need one another.
+    others = {"phc-ref-id": '\nphc-interface = "eth0"', "phc-interface": '\nphc-ref-id = "PHC0"'}.get(
+        option.name, ""
+    )
+    path.write_text(f"{option.name} = {option.example}{others}\n")
+    from_file = vars(options.parse(["--config", str(path)]))
+    argument = (
+        f"--{option.name}" if option.kind == "flag" else f"--{option.name}={option.example.strip(chr(34))}"
+    )
+    given = [
+        argument,
+        *(f"--{line.replace(' = ', '=')}".replace('"', "") for line in others.split("\n") if line),
+    ]
+    from_command_line = vars(options.parse(given))
+    assert from_file == from_command_line | {"config": str(path)}
+
+
+def test_a_wrong_file_is_status_2_and_never_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "clockbound.toml"
+    path.write_text("json-output = 1\n")
+    message = usage_error(capsys, "--config", str(path))
+    assert message.startswith(f"clockbound: error: {path}:1: json-output: ")
+    assert "usage:" not in message
+    path.write_text('phc-ref-id = "PHC0"\n')
+    assert f"{path}: -r/--phc-ref-id needs -i/--phc-interface" in usage_error(capsys, "--config", str(path))
+    with pytest.raises(ConfigError):
+        options.load(["--config", str(path)])
+
+
+def test_checking_needs_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--check-config needs --config FILE" in usage_error(capsys, "--check-config")
+    path = tmp_path / "clockbound.toml"
+    path.write_text("max-drift-rate = 5\n")
+    with pytest.raises(SystemExit) as caught:
+        options.parse(["--config", str(path), "--check-config"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"{path}: correct\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("max-drift-rate", 50_500, "50.5"),
+        ("max-drift-rate", None, "(not given)"),
+        ("poll-interval", 250_000_000, "0.25"),
+        ("phc-ref-id", 0x50484300, "PHC"),
+        ("run-dir", "/a", "/a"),
+        ("json-output", False, "false"),
+    ],
+)
+def test_values_are_shown_as_they_would_be_given(name: str, value: object, shown: str) -> None:
+    (option,) = (option for option in options.OPTIONS if option.name == name)
+    assert options.shown(option, value) == shown
+
+
 def test_the_version_is_the_products(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         options.parse(["--version"])
@@ -158,6 +231,9 @@ def test_the_help_tells_every_option_and_exit_status(capsys: pytest.CaptureFixtu
     assert caught.value.code == 0
     text = capsys.readouterr().out
     names = "-m --max-drift-rate -r --phc-ref-id -i --phc-interface -j --json-output -d --disable-clock-disruption-support --version "
+    names += (
+        "-h --help --config --check-config --metrics-listen --metrics-textfile --vmclock --require-vmclock "
+    )
     names += "--run-dir --chronyd-socket --reply-dir --poll-interval --trust-local-reference --sysfs-root"
     for name in names.split():
         assert name in text
@@ -165,3 +241,18 @@ def test_the_help_tells_every_option_and_exit_status(capsys: pytest.CaptureFixtu
     assert "1  could not start" in text
     assert "2  wrong usage" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_vmclock_page_can_be_chosen_required_or_done_without() -> None:
+    given = options.parse(["--vmclock", "/dev/vmclock1", "--require-vmclock"])
+    assert (given.vmclock, given.require_vmclock) == ("/dev/vmclock1", True)
+    for name in ("-d", "--disable-clock-disruption-support"):
+        assert options.parse([name]).disable_clock_disruption_support is True
+
+
+@pytest.mark.parametrize("other", [["--vmclock", "/dev/vmclock0"], ["--require-vmclock"]])
+def test_a_page_that_is_not_to_be_followed_can_not_be_chosen_nor_required(
+    capsys: pytest.CaptureFixture[str], other: list[str]
+) -> None:
+    said = usage_error(capsys, "-d", *other)
+    assert f"-d/--disable-clock-disruption-support and {other[0]} contradict each other" in said

@@ -7,6 +7,7 @@ import mmap
 import os
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -434,3 +435,76 @@ def test_descriptors_are_not_leaked(run_dir: Path) -> None:
     (run_dir / "shm").mkdir()
     refusal(run_dir)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# ---------------------------------------------------------------- what an earlier daemon left
+
+
+def test_what_the_segment_said_that_was_taken_over_is_known(run_dir: Path) -> None:
+    writer = SegmentWriter(str(run_dir), FIRST)
+    assert writer.found is None
+    writer.publish(MARKERS)
+    writer.close()
+    again = SegmentWriter(str(run_dir), FIRST)
+    found = again.found
+    again.close()
+    assert found is not None
+    assert found._replace(generation=0) == MARKERS
+
+
+def test_an_update_that_a_daemon_died_in_is_seen_as_such(run_dir: Path) -> None:
+    writer = SegmentWriter(str(run_dir), FIRST)
+    writer.close()
+    with (run_dir / "shm0").open("r+b") as segment:
+        segment.seek(14)
+        segment.write((5).to_bytes(2, sys.byteorder))
+    again = SegmentWriter(str(run_dir), FIRST)
+    found = again.found
+    again.close()
+    assert found is not None
+    assert found.generation == 5
+
+
+def test_a_segment_that_was_never_written_says_nothing(run_dir: Path) -> None:
+    (run_dir / "shm0").write_bytes(pack_segment_v2(MARKERS._replace(generation=0)))
+    writer = SegmentWriter(str(run_dir), FIRST)
+    assert writer.found is None
+    writer.close()
+
+
+@pytest.mark.parametrize("offset_ns", [0, 1_699_999_000_123_456_789, -5, 2**63 - 1, -(2**63)])
+def test_the_offset_is_kept_for_the_next_daemon(run_dir: Path, offset_ns: int) -> None:
+    writer = SegmentWriter(str(run_dir), FIRST)
+    assert writer.kept_offset_ns() is None
+    writer.keep_offset_ns(1)
+    writer.keep_offset_ns(offset_ns)
+    writer.close()
+    again = SegmentWriter(str(run_dir), FIRST)
+    assert again.kept_offset_ns() == offset_ns
+    again.close()
+    assert (run_dir / "clockbound.offset").stat().st_size == 59
+    assert stat.S_IMODE((run_dir / "clockbound.offset").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\xff\0 nonsense\n", id="rubbish"),
+        pytest.param(b"00000000-0000-0000-0000-000000000000 +1\n", id="of-another-boot"),
+    ],
+)
+def test_an_offset_that_is_not_of_this_boot_is_none(run_dir: Path, kept: bytes) -> None:
+    (run_dir / "clockbound.offset").write_bytes(kept)
+    writer = SegmentWriter(str(run_dir), FIRST)
+    assert writer.kept_offset_ns() is None
+    writer.close()
+
+
+def test_an_offset_that_can_not_be_kept_ends_nothing(run_dir: Path, tmp_path: Path) -> None:
+    (run_dir / "clockbound.offset").symlink_to(tmp_path / "elsewhere")
+    writer = SegmentWriter(str(run_dir), FIRST)
+    writer.keep_offset_ns(5)
+    assert writer.kept_offset_ns() is None
+    writer.close()
+    assert not (tmp_path / "elsewhere").exists()

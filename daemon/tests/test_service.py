@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,6 +19,7 @@ from clockbound_daemon.chrony import ChronyClient, NoSocketError
 from clockbound_daemon.errors import NoSampleError
 from clockbound_daemon.log import Log
 from clockbound_daemon.service import Service, SystemClock
+from clockbound_daemon.signals import Signals
 from daemon_support import (
     COARSE_TICK_NS,
     MONOTONIC_NS,
@@ -418,7 +420,7 @@ def test_answers_that_nobody_asked_for_do_not_keep_the_loop_awake(logged: Logged
         poll_interval_ns=SECOND_NS // 4,
     )
     turns: list[int] = []
-    turn, (stop, stopping) = service.turn, os.pipe()
+    turn, signals = service.turn, Signals()
 
     def counted_turn() -> int:
         turns.append(1)
@@ -428,16 +430,17 @@ def test_answers_that_nobody_asked_for_do_not_keep_the_loop_awake(logged: Logged
         for _ in range(4):
             sequence = fake.take()
             fake.send(*[reply(sequence)] * 5)
-        os.write(stopping, b".")
+        os.kill(os.getpid(), signal.SIGTERM)
 
     service.turn = counted_turn  # type: ignore[method-assign]
     answering = threading.Thread(target=answer_each_question_five_times)
-    answering.start()
-    service.run(stop)
-    answering.join()
-    client.close()
-    fake.socket.close()
-    os.close(stop)
-    os.close(stopping)
+    try:
+        answering.start()
+        service.run(signals)
+        answering.join()
+    finally:
+        signals.close()
+        client.close()
+        fake.socket.close()
     # To ask and to take the answer, four times each, and what the kernel's timers are early by.
     assert len(turns) <= 16

@@ -12,15 +12,18 @@ from clockbound_daemon.status import (
     FutureSampleError,
     State,
     UnknownLeapStatusError,
+    disrupted,
     initial_state,
     judge,
     record,
+    recovering,
     with_sample,
+    without_page,
     without_sample,
 )
 from daemon_support import MONOTONIC_NS, REALTIME_NS, SECOND_NS, tracking
 
-UNKNOWN, SYNCHRONIZED, FREE_RUNNING = ClockStatus.UNKNOWN, ClockStatus.SYNCHRONIZED, ClockStatus.FREE_RUNNING
+UNKNOWN, SYNCHRONIZED, FREE_RUNNING, DISRUPTED = ClockStatus
 LOCAL = 0x7F7F0101
 LEAST = Fraction(1, 2**89)  # s
 
@@ -153,6 +156,9 @@ NEW_AS_OF_NS = MONOTONIC_NS + SECOND_NS
         (FREE_RUNNING, UNKNOWN, UNKNOWN),
         (FREE_RUNNING, FREE_RUNNING, FREE_RUNNING),
         (FREE_RUNNING, SYNCHRONIZED, SYNCHRONIZED),
+        (DISRUPTED, UNKNOWN, DISRUPTED),
+        (DISRUPTED, FREE_RUNNING, DISRUPTED),
+        (DISRUPTED, SYNCHRONIZED, DISRUPTED),
     ],
 )
 def test_the_status_follows_the_sample_and_only_a_synchronised_one_leads_out_of_unknown(
@@ -183,6 +189,8 @@ def test_as_of_and_bound_change_only_with_a_synchronised_sample(before: ClockSta
         (FREE_RUNNING, 5 * SECOND_NS, UNKNOWN),
         (UNKNOWN, 0, UNKNOWN),
         (UNKNOWN, 5 * SECOND_NS, UNKNOWN),
+        (DISRUPTED, 0, DISRUPTED),
+        (DISRUPTED, 5 * SECOND_NS, DISRUPTED),
     ],
 )
 def test_without_a_sample_the_clock_is_free_running_for_5_s_and_then_unknown(
@@ -229,3 +237,27 @@ def test_every_record_fits_both_layouts() -> None:
     latest = State(SYNCHRONIZED, 2**62, UNSYNCHRONISED_BOUND_NS)
     assert len(pack_segment_v1(record(latest, max_drift_ppb=999_999_999))) == 72
     assert len(pack_segment_v2(record(latest, max_drift_ppb=999_999_999))) == 80
+
+
+@pytest.mark.parametrize("before", list(ClockStatus))
+def test_a_disruption_keeps_everything_but_the_status(before: ClockStatus) -> None:
+    state = OLD._replace(status=before)
+    assert disrupted(state) == OLD._replace(status=DISRUPTED)
+    assert recovering(disrupted(state)) == OLD._replace(status=UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(UNKNOWN, UNKNOWN), (SYNCHRONIZED, UNKNOWN), (FREE_RUNNING, UNKNOWN), (DISRUPTED, DISRUPTED)],
+)
+def test_without_the_page_nothing_is_known_and_a_disruption_goes_on(
+    before: ClockStatus, after: ClockStatus
+) -> None:
+    assert without_page(OLD._replace(status=before)) == OLD._replace(status=after)
+
+
+@pytest.mark.parametrize("marker", [0, 1, 2**64 - 1])
+def test_a_record_with_a_marker_makes_readers_compare_it(marker: int) -> None:
+    published = record(State(SYNCHRONIZED, 0, 0), max_drift_ppb=1, disruption_marker=marker)
+    assert (published.clock_disruption_support_enabled, published.disruption_marker) == (1, marker)
+    assert len(pack_segment_v2(published)) == 80

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import clockbound_daemon
 import pytest
-from clockbound_daemon import options
+from clockbound_daemon import metrics, options, status
+from clockbound_daemon._candm import TrackingReply
+from clockbound_daemon.candm import Tracking
+from clockbound_daemon.figures import Figures
 from segments import write_segment
 
 PAGES = sorted(Path(__file__).resolve().parent.parent.glob("*.rst"))
@@ -34,13 +37,16 @@ def test_the_daemon_page_lists_the_options_that_exist_and_no_others(docs: Path) 
         for row in re.findall(r"^   \* - (.*)", table, re.MULTILINE)
         for option in re.findall(r"--[a-z-]+", row)
     }
-    existing = {
-        option
-        for action in options._parser()._actions
-        for option in action.option_strings
-        if option.startswith("--")
-    }
-    assert documented == existing
+    assert documented == {f"--{option.name}" for option in options.OPTIONS}
+
+
+def test_the_monitoring_page_lists_the_metrics_that_exist_and_no_others(docs: Path) -> None:
+    page = (docs / "monitoring.rst").read_text()
+    documented = set(re.findall(r"^   \* - ``(clockbound_\w+)", page, re.MULTILINE))
+    figures = Figures(started_realtime_ns=0, max_drift_ppb=1, poll_interval_ns=1)
+    figures.sample, figures.dispersion_growth_ppb = Tracking(TrackingReply()), 1
+    text = metrics.render(status.initial_state(0), figures, monotonic_ns=0)
+    assert documented == set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
 
 
 def daemon_texts() -> list[str]:

@@ -12,19 +12,25 @@ import clockbound_spec
 import pytest
 from clockbound_spec import __main__ as command
 from clockbound_spec.__main__ import main
-from clockbound_spec.targets import targets
+from clockbound_spec.targets import EXAMPLES, HEADER, targets
+from generated import ROOT
 
 PACKAGE = Path(clockbound_spec.__file__).parent
 LAYOUT = Path("clients/python/src/clockbound_client/_layout.py")
+MAN_PAGE = Path("clients/c/man/clockbound_now.3")
+INPUTS = [Path(HEADER), *map(Path, EXAMPLES.values())]
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with the sources of this very package and nothing generated; the current folder."""
+    """A repository with this very package's sources and what it reads, nothing generated; the current folder."""
     (tmp_path / "spec/src").mkdir(parents=True)
     shutil.copytree(
         PACKAGE, tmp_path / "spec/src/clockbound_spec", ignore=shutil.ignore_patterns("__pycache__")
     )
+    for path in INPUTS:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -37,13 +43,15 @@ def generated(root: Path, capsys: pytest.CaptureFixture[str]) -> Path:
 
 
 def snapshot(root: Path) -> dict[Path, tuple[int, bytes]]:
-    return {root / path: ((root / path).stat().st_mtime_ns, (root / path).read_bytes()) for path in targets()}
+    return {
+        root / path: ((root / path).stat().st_mtime_ns, (root / path).read_bytes()) for path in targets(root)
+    }
 
 
 def test_generate_writes_every_target_and_names_it(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate"]) == 0
     output = capsys.readouterr().out
-    for path in targets():
+    for path in targets(root):
         assert f"wrote {path}\n" in output
         assert (root / path).is_file()
         assert (root / path).stat().st_mode & 0o777 == 0o644
@@ -60,8 +68,8 @@ def test_generate_changes_nothing_the_second_time(
 
 def test_generate_leaves_no_other_files(generated: Path) -> None:
     found = {path.relative_to(generated) for path in generated.rglob("*") if path.is_file()}
-    assert {Path(path) for path in targets()} == {
-        path for path in found if not path.is_relative_to("spec/src/clockbound_spec")
+    assert {Path(path) for path in targets(generated)} == {
+        path for path in found if path not in INPUTS and not path.is_relative_to("spec/src/clockbound_spec")
     }
 
 
@@ -117,6 +125,17 @@ def test_a_file_that_is_no_longer_generated_is_found_and_removed(
     assert "+++ /dev/null\n" in capsys.readouterr().out
     assert main(["generate"]) == 0
     assert "removed docs/generated/segment_v0.svg" in capsys.readouterr().out
+    assert not orphan.exists()
+
+
+def test_the_page_of_a_function_that_is_gone_is_removed(
+    generated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    orphan = generated / "clients/c/man/clockbound_gone.3"
+    shutil.copy(generated / MAN_PAGE, orphan)
+    assert main(["check"]) == 1
+    assert main(["generate"]) == 0
+    assert f"removed {orphan.relative_to(generated)}\n" in capsys.readouterr().out
     assert not orphan.exists()
 
 
@@ -263,6 +282,46 @@ def test_a_changed_declaration_makes_check_fail_until_generate_has_run(generated
     assert run(generated, "check").returncode == 0
 
 
+def test_a_word_changed_in_the_header_makes_check_fail_until_generate_has_run(
+    generated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(generated / HEADER, "true time at this moment.", "true time just now.")
+    assert main(["check"]) == 1
+    output = capsys.readouterr()
+    for path in (MAN_PAGE, "docs/generated/c-api.rst"):
+        assert f"+++ {path} (generated)\n" in output.out
+    assert "run: clockbound-spec generate" in output.err
+    assert main(["generate"]) == 0
+    assert main(["check"]) == 0
+
+
+def test_a_header_that_leaves_something_out_is_refused_with_its_line_and_nothing_is_written(
+    generated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = snapshot(generated)
+    header = generated / HEADER
+    line = header.read_text().split("clockbound_now(clockbound_ctx *ctx")[0].count("\n") + 1
+    edit(header, " * @param result ", " * @param results ")
+    assert main(["generate"]) == 2
+    assert capsys.readouterr().err == (
+        f"clockbound-spec: {HEADER}:{line}: clockbound_now: has no @param result; "
+        "describe it, or in @file for all functions\n"
+    )
+    edit(header, " * @param results ", " * @param result ")
+    assert before == snapshot(generated)
+
+
+@pytest.mark.parametrize("path", INPUTS, ids=str)
+def test_a_missing_source_of_the_manual_is_named(
+    generated: Path, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (generated / path).unlink()
+    assert main(["check"]) == 2
+    message = capsys.readouterr().err
+    assert str(generated / path) in message
+    assert "Traceback" not in message
+
+
 def test_a_command_that_was_installed_from_other_sources_refuses_to_run(
     generated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -275,7 +334,7 @@ def test_a_command_that_was_installed_from_other_sources_refuses_to_run(
 
 
 def test_a_reader_that_has_seen_enough_of_the_diff_is_no_error(generated: Path) -> None:
-    for path in targets():
+    for path in targets(generated):
         (generated / path).unlink()
     with subprocess.Popen(
         [sys.executable, "-B", "-m", "clockbound_spec", "check"],

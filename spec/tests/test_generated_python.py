@@ -153,7 +153,3 @@ def test_generated_modules_import_only_what_starts_fast(module: Any) -> None:
     found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert found <= {"__future__", "collections", "enum", "struct"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
-
-
-def test_clients_cannot_pack() -> None:
-    assert [name for name in vars(READER) if name.startswith("pack")] == []

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import toys
-from clockbound_spec.emit import c, json, python, rst, svg
+from clockbound_spec.emit import c, c_api, json, man, python, rst, svg
 from clockbound_spec.model import plain
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -24,7 +24,7 @@ ENUMERATIONS = (toys.MOOD,)
 
 RENDERERS: dict[str, Callable[[], str]] = {
     "types.h": lambda: c.types_header(ENUMERATIONS, toys.PATHS),
-    "layout.h": lambda: c.layout_header(PLAIN, toys.LIMITS, "TOYS_H"),
+    "layout.h": lambda: c.layout_header(PLAIN, toys.LIMITS, ENUMERATIONS, "TOYS_H"),
     "reader.py": lambda: python.module(
         "What readers of toys need.",
         enumerations=ENUMERATIONS,
@@ -39,14 +39,17 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "vocabulary.rst": lambda: rst.vocabulary_tables(ENUMERATIONS, toys.LIMITS, toys.PATHS),
     "rules.rst": lambda: rst.rule_list(toys.CHAPTERS),
     "box_1.svg": lambda: svg.byte_map(PLAIN[0]),
+    "c-api.rst": lambda: c_api.reference(toys.MANUAL),
+    **man.pages(toys.MANUAL),
 }
 
 
 @pytest.fixture(autouse=True)
 def _fixed_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """A release doesn't change the golden files."""
-    for module in (c, json, python):
+    for module in (c, json, man, python):
         monkeypatch.setattr(module, "VERSION", "0.0.0")
+    monkeypatch.setattr(man, "VERSION_DATE", "2000-01-02")
 
 
 @pytest.mark.parametrize("name", RENDERERS)

@@ -110,7 +110,7 @@ each_layout = pytest.mark.parametrize("layout", LAYOUTS, ids=[layout.layout_name
 
 @pytest.fixture(scope="module")
 def toys_in_c(tmp_path_factory: pytest.TempPathFactory) -> CProgram:
-    header = c.layout_header(PLAIN, (), "TOYS_H")
+    header = c.layout_header(PLAIN, (), (), "TOYS_H")
     return CProgram(tmp_path_factory.mktemp("toys"), header, LAYOUTS)
 
 
@@ -254,7 +254,7 @@ def test_the_enumeration_is_in_python() -> None:
 
 
 def test_a_header_whose_struct_does_not_fit_its_offsets_does_not_compile(tmp_path: Path) -> None:
-    header = c.layout_header((PLAIN[0],), (), "TOYS_H")
+    header = c.layout_header((PLAIN[0],), (), (), "TOYS_H")
     moved = header.replace("    uint16_t stripes;\n", "    uint32_t stripes;\n")
     assert moved != header
     with pytest.raises(AssertionError, match=r"offset of animal_native\.spots"):

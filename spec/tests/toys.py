@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from clockbound_spec.c_header import parse
 from clockbound_spec.declare import (
     Anything,
     Between,
@@ -14,6 +17,7 @@ from clockbound_spec.declare import (
     Reserved,
     field,
 )
+from clockbound_spec.manual import Manual
 from clockbound_spec.rules import Chapter, Rule
 from clockbound_spec.vocabulary import DefaultPath, Limit
 from construct import (
@@ -40,6 +44,18 @@ MOOD = Enumeration(
     c_name="toy_mood",
 )
 
+FAULT = Enumeration(
+    "ToyFault",
+    "TOY_ERR_",
+    "What went wrong.",
+    (
+        Member("SYSCALL", 1, "A call failed."),
+        Member("BROKEN", 2, "It is broken."),
+        Member("LOST", 3, "It is lost."),
+    ),
+    c_name="toy_fault",
+)
+
 LIMITS = (
     Limit("NAP_NS", 90 * 10**9, "How long the toy sleeps."),
     Limit("TOYS_COUNT", 3, "As many as fit in the box."),
@@ -49,6 +65,22 @@ PATHS = (
     DefaultPath("DEFAULT_BOX_PATH", "/run/toys/box", "Where the toys are kept.", "TOY_DEFAULT_BOX_PATH"),
     DefaultPath("BOX_NAME", "box", "File name of the box."),
 )
+
+EXAMPLE = r"""/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens a box. */
+int main(void)
+{
+    return '\n' - 10;
+}
+"""
+
+
+def manual(header: str, examples: dict[str, str] | None = None) -> Manual:
+    """The manual that the text `header` is, whose path is toys.h."""
+    return Manual(parse(header, "toys.h"), (MOOD, FAULT), PATHS, examples)
+
+
+MANUAL = manual(Path(__file__).with_name("toys.h").read_text(), {"toy": EXAMPLE, "toy_look": EXAMPLE})
 
 CHAPTERS = (
     Chapter(

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints the interval that contains true time: now [SEGMENT] */
+/*
+ * Prints the interval that contains true time: now [SEGMENT]
+ *
+ * Uses nothing but what ClockBound 1.x and 2.x have too.
+ */
 #include <clockbound.h>
 #include <stdio.h>
 #include <string.h>

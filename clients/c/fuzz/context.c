@@ -10,15 +10,11 @@
 /* A reader may take its monotonic reading later than the real-time one, never earlier. So much later is
  * allowed: the call, and a tick of the coarse clocks, which a reader may use to tell the two's difference. */
 #define LATE_NS INT64_C(5000000)
-#define UNTOUCHED 0xA5
 /* read.bounded: 1000 attempts at a segment of 16 words and their counter, at the last good snapshot, and at
  * the page; and all of that in another file. */
 #define LOADS_MAX 80000
 
 bool explain;
-
-static const char *const kind_names[] = {"NONE",      "SYSCALL",          "NOT_INITIALIZED",
-                                         "MALFORMED", "CAUSALITY_BREACH", "VERSION_NOT_SUPPORTED"};
 
 static bool same_record(const struct oracle_record *a, const struct oracle_record *b)
 {
@@ -29,30 +25,47 @@ static bool same_record(const struct oracle_record *a, const struct oracle_recor
            a->support == b->support;
 }
 
+static void forget(struct context *context, size_t i)
+{
+    memmove(&context->seen[i], &context->seen[i + 1],
+            (context->seen_count - i - 1) * sizeof context->seen[0]);
+    context->seen_count--;
+    if (i < context->possible_from)
+        context->possible_from--;
+}
+
+/* Another one that may be the last good snapshot. */
 static void remember_also(struct context *context, const struct oracle_record *record)
 {
     for (size_t i = 0; i < context->seen_count; i++)
-        if (same_record(&context->seen[i], record))
-            return;
-    if (context->seen_count == SEEN_MAX)
-        context->overflowed = true;
-    else
-        context->seen[context->seen_count++] = *record;
+        if (same_record(&context->seen[i], record)) {
+            forget(context, i);
+            break;
+        }
+    if (context->seen_count == SEEN_MAX) {
+        context->dropped = true;
+        context->overflowed = context->overflowed || context->possible_from == 0;
+        forget(context, 0);
+    }
+    context->seen[context->seen_count++] = *record;
 }
 
 static void remember(struct context *context, const struct oracle_record *record)
 {
+    remember_also(context, record);
     if (context->orderly) {
-        context->seen_count = 0;
+        context->possible_from = context->seen_count - 1;
         context->overflowed = false;
     }
-    remember_also(context, record);
 }
 
 void context_disorder(struct context *context, const struct file *file)
 {
-    if (file == context->mapped)
-        context->orderly = false;
+    if (file != context->mapped)
+        return;
+    context->orderly = false;
+    context->possible_from = 0;
+    context->overflowed = context->dropped;
 }
 
 /* The bytes as a context finds them in its mapping. An empty file was never mapped. */
@@ -85,31 +98,6 @@ static unsigned open_kinds(const struct place *place, bool exhausted,
         return 1u << CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
     const struct file *file = place->file;
     return 1u << open_file(file->size_bytes == 0 ? nothing : file->bytes, file->size_bytes);
-}
-
-static void check_error(const char *call, const clockbound_err *err, unsigned kinds, int sys_errno)
-{
-    if (err->kind < CLOCKBOUND_ERR_NONE || err->kind > CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED)
-        fail("%s: error kind %d, which there isn't", call, (int)err->kind);
-    if ((kinds >> err->kind & 1) == 0)
-        fail("%s: error %s (%s); allowed is only the set %#x", call, kind_names[err->kind], err->detail,
-             kinds);
-    if (err->detail == NULL || err->detail[0] == '\0')
-        fail("%s: error without detail", call);
-    if (err->kind != CLOCKBOUND_ERR_SYSCALL && err->sys_errno != 0)
-        fail("%s: errno %d with error %s", call, err->sys_errno, kind_names[err->kind]);
-    if (err->kind == CLOCKBOUND_ERR_SYSCALL &&
-        (err->sys_errno <= 0 || (sys_errno > 0 && sys_errno != err->sys_errno)))
-        fail("%s: errno %d; expected %d", call, err->sys_errno, sys_errno);
-}
-
-static bool is_untouched(const void *memory, size_t size_bytes)
-{
-    const unsigned char *bytes = (const unsigned char *)memory;
-    for (size_t i = 0; i < size_bytes; i++)
-        if (bytes[i] != UNTOUCHED)
-            return false;
-    return true;
 }
 
 void context_open(struct context *context, const struct circumstances *circumstances)
@@ -151,15 +139,15 @@ void context_open(struct context *context, const struct circumstances *circumsta
     }
 
     if (explain)
-        fprintf(stderr, "  open: %s\n", context->ctx != NULL ? "ok" : kind_names[err.kind]);
+        fprintf(stderr, "  open: %s\n", context->ctx != NULL ? "ok" : judge_kind_name(err.kind));
     if (context->ctx == NULL) {
-        check_error("open", &err, kinds, sys_errno);
+        judge_error("open", &err, kinds, sys_errno);
         memset(context, 0, sizeof *context);
         return;
     }
     if ((kinds & none) == 0)
         fail("open: succeeded; expected an error of the set %#x", kinds);
-    if (!is_untouched(&err, sizeof err))
+    if (!judge_is_untouched(&err, sizeof err))
         fail("open: succeeded, and wrote to *err");
 }
 
@@ -181,6 +169,13 @@ struct candidates {
     size_t count;
 };
 
+static void collect_seen(const struct context *context, struct candidates *candidates)
+{
+    candidates->count = context->seen_count - context->possible_from;
+    memcpy(candidates->records, context->seen + context->possible_from,
+           candidates->count * sizeof context->seen[0]);
+}
+
 static void collect(struct context *context, struct candidates *candidates)
 {
     if (is_readable(context)) {
@@ -188,9 +183,19 @@ static void collect(struct context *context, struct candidates *candidates)
         candidates->count = 1;
         remember(context, &candidates->records[0]);
     } else {
-        memcpy(candidates->records, context->seen, context->seen_count * sizeof context->seen[0]);
-        candidates->count = context->seen_count;
+        collect_seen(context, candidates);
     }
+}
+
+/* As collect, for a question that fails for another reason: whether the context keeps what it saw, no rule
+ * says. */
+static bool perhaps_collect(struct context *context)
+{
+    if (is_readable(context)) {
+        const struct oracle_record record = oracle_record(context->mapped->bytes, context->version);
+        remember_also(context, &record);
+    }
+    return context->seen_count > 0;
 }
 
 enum unanimity { NO, YES, DISAGREED };
@@ -262,7 +267,7 @@ static bool advance(struct context *context, int64_t from_ns, int64_t to_ns, boo
     struct context next = *context;
     int unused;
     collect(&next, candidates);
-    if ((next.overflowed && !is_readable(&next)) || next.pages_count == PAGES_MAX)
+    if (next.overflowed && !is_readable(&next))
         return false;
     enum unanimity support = have_support(candidates);
     if (may_look(next.looked, next.looked_ns)) {
@@ -288,6 +293,8 @@ static bool advance(struct context *context, int64_t from_ns, int64_t to_ns, boo
             }
         }
     }
+    if (support != NO && next.pages_count == PAGES_MAX)
+        return false;
     /* A context that can't use a snapshot needn't look for its page. */
     bool usable = true;
     for (size_t i = 0; i < candidates->count; i++)
@@ -308,111 +315,78 @@ static bool is_disrupted(const struct file *page, const struct oracle_record *re
 }
 
 /* An end of the result; it must be a proper timespec. */
-static wide end_ns(const struct timespec *end)
+static wide timespec_ns(const struct timespec *end)
 {
     if (end->tv_nsec < 0 || end->tv_nsec > 999999999)
         fail("ask: tv_nsec %ld", (long)end->tv_nsec);
     return (wide)end->tv_sec * ORACLE_SECOND_NS + end->tv_nsec;
 }
 
-static struct oracle_answer as_answer(const clockbound_err *err, const clockbound_now_result *result)
-{
-    struct oracle_answer answer = {.kind = CLOCKBOUND_ERR_NONE};
-    const size_t loads_count = loads_take();
-    if (loads_count == 0 || loads_count > LOADS_MAX)
-        fail("ask: %zu loads from shared memory, which isn't what a bounded reader makes", loads_count);
-    if (err != NULL) {
-        check_error("ask", err, ~0u, -1);
-        if (!is_untouched(result, sizeof *result))
-            fail("ask: failed, and wrote to *result");
-        answer.kind = err->kind;
-    } else {
-        answer.earliest_ns = end_ns(&result->earliest);
-        answer.latest_ns = end_ns(&result->latest);
-        answer.status = result->clock_status;
-        if (answer.earliest_ns > answer.latest_ns)
-            fail("ask: earliest is after latest");
-    }
-    if (explain && answer.kind != CLOCKBOUND_ERR_NONE)
-        fprintf(stderr, "  ask: %s\n", kind_names[answer.kind]);
-    else if (explain)
-        fprintf(stderr, "  ask: %" PRId64 " to %" PRId64 ", status %d\n", (int64_t)answer.earliest_ns,
-                (int64_t)answer.latest_ns, (int)answer.status);
-    return answer;
-}
-
-static bool same_answer(const struct oracle_answer *a, const struct oracle_answer *b)
-{
-    return a->kind == b->kind &&
-           (a->kind != CLOCKBOUND_ERR_NONE ||
-            (a->earliest_ns == b->earliest_ns && a->latest_ns == b->latest_ns && a->status == b->status));
-}
-
-static void print_answer(const char *name, const struct oracle_answer *answer)
-{
-    fprintf(stderr, "%s: %s, %" PRId64 " to %" PRId64 ", status %d\n", name,
-            answer->kind <= CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED ? kind_names[answer->kind] : "?",
-            (int64_t)answer->earliest_ns, (int64_t)answer->latest_ns, (int)answer->status);
-}
-
-/* Whether the answer is right for the real-time reading and a monotonic one that came with it or a little
- * later. */
-static bool is_right_at(const struct oracle_answer *answer, const struct oracle_record *record,
-                        bool disrupted, const struct reading *reading, int64_t end_monotonic_ns)
-{
-    const struct oracle_answer first = oracle_answer(record, reading->realtime_ns, reading->monotonic_ns,
-                                                     disrupted),
-                               last =
-                                   oracle_answer(record, reading->realtime_ns, end_monotonic_ns, disrupted);
-    if (answer->kind != first.kind && answer->kind != last.kind)
-        return false;
-    if (answer->kind != CLOCKBOUND_ERR_NONE)
-        return true;
-    const bool first_good = first.kind == CLOCKBOUND_ERR_NONE, last_good = last.kind == CLOCKBOUND_ERR_NONE;
-    if (answer->earliest_ns + answer->latest_ns != 2 * (wide)reading->realtime_ns ||
-        (first_good && answer->latest_ns < first.latest_ns) ||
-        (last_good && answer->latest_ns > last.latest_ns))
-        return false;
-    if ((first_good && answer->status == first.status) || (last_good && answer->status == last.status))
-        return true;
-    /* between the two */
-    return first_good && last_good && first.status == CLOCKBOUND_STA_SYNCHRONIZED &&
-           last.status == CLOCKBOUND_STA_UNKNOWN && answer->status == CLOCKBOUND_STA_FREE_RUNNING;
-}
-
-struct question {
-    int64_t realtime_ns, monotonic_ns; /* the given readings, or, where there are none: */
-    const struct reading *readings;    /* the ones that the context took, and when it had answered */
-    size_t readings_count;
-    int64_t end_monotonic_ns;
+/* What a call can fill in. */
+struct filled {
+    clockbound_now_result now;
+    clockbound_interval interval;
+    bool yes;
 };
 
-static bool is_right(const struct question *question, const struct oracle_answer *answer,
-                     const struct oracle_record *record, bool disrupted)
+static void check_effort(unsigned times)
 {
-    if (question->readings == NULL) {
-        const struct oracle_answer right =
-            oracle_answer(record, question->realtime_ns, question->monotonic_ns, disrupted);
-        return same_answer(&right, answer);
+    const size_t loads_count = loads_take();
+    if (loads_count == 0 || loads_count > times * LOADS_MAX)
+        fail("ask: %zu loads from shared memory, which isn't what a bounded reader makes", loads_count);
+}
+
+static struct reply reply_of(enum asked what, const clockbound_err *err, const struct filled *filled)
+{
+    struct reply reply = {.kind = CLOCKBOUND_ERR_NONE};
+    if (err != NULL) {
+        judge_error("ask", err, ~0u, -1);
+        if (!judge_is_untouched(filled, sizeof *filled))
+            fail("ask: failed, and wrote to the result");
+        reply.kind = err->kind;
+        reply.sys_errno = err->sys_errno;
+    } else if (what == ASKED_NOW) {
+        reply.earliest_ns = timespec_ns(&filled->now.earliest);
+        reply.latest_ns = timespec_ns(&filled->now.latest);
+        reply.status = filled->now.clock_status;
+    } else if (what == ASKED_BEFORE || what == ASKED_AFTER) {
+        reply.yes = filled->yes;
+    } else {
+        reply.earliest_ns = filled->interval.earliest_ns;
+        reply.latest_ns = filled->interval.latest_ns;
+        reply.status = filled->interval.clock_status;
     }
-    for (size_t i = 0; i < question->readings_count; i++)
-        if (is_right_at(answer, record, disrupted, &question->readings[i], question->end_monotonic_ns))
-            return true;
-    return false;
+    if (reply.earliest_ns > reply.latest_ns)
+        fail("ask: earliest is after latest");
+    return reply;
+}
+
+static void print_reply(const char *name, const struct reply *reply)
+{
+    if (reply->kind != CLOCKBOUND_ERR_NONE)
+        fprintf(stderr, "%s: %s, errno %d\n", name, judge_kind_name(reply->kind), reply->sys_errno);
+    else
+        fprintf(stderr, "%s: %" PRId64 " to %" PRId64 ", status %d; %s\n", name, (int64_t)reply->earliest_ns,
+                (int64_t)reply->latest_ns, (int)reply->status,
+                reply->or_error ? "waits on"
+                : reply->yes    ? "yes"
+                                : "no");
 }
 
 /* What a writer of the page does meanwhile. */
 enum page_activity { AT_REST, ALWAYS_DIFFERENT, CHANGING };
 
-/* The answer must be that of a candidate and a page that are possible. Those that it isn't of are possible no
+/* The reply must be that of a candidate and a page that are possible. Those that it isn't of are possible no
  * more. */
-static void check_answer(struct context *context, struct candidates *candidates,
-                         const struct question *question, const struct oracle_answer *answer,
-                         enum page_activity activity)
+static void check_reply(struct context *context, struct candidates *candidates,
+                        const struct question *question, const struct reply *reply,
+                        enum page_activity activity)
 {
     struct file *pages[PAGES_MAX];
     size_t pages_count = 0;
-    if (candidates->count == 0 && answer->kind == CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED)
+    if (explain)
+        print_reply("  ask", reply);
+    if (candidates->count == 0 && judge_is_right_without_snapshot(reply))
         return;
     for (size_t i = 0; i < context->pages_count; i++) {
         bool possible = false;
@@ -420,98 +394,325 @@ static void check_answer(struct context *context, struct candidates *candidates,
             const struct oracle_record *record = &candidates->records[j];
             const bool disrupted =
                 activity == AT_REST ? is_disrupted(context->pages[i], record) : record->support;
-            if (is_right(question, answer, record, disrupted) ||
-                (activity == CHANGING && is_right(question, answer, record, false)))
+            if (judge_is_right(question, reply, record, disrupted) ||
+                (activity == CHANGING && judge_is_right(question, reply, record, false)))
                 possible = true;
         }
         if (possible)
             pages[pages_count++] = context->pages[i];
     }
     if (pages_count == 0) {
-        const struct reading given = {question->realtime_ns, question->monotonic_ns},
-                             *reading = question->readings_count > 0 ? question->readings : &given;
+        const struct reading nothing = {0},
+                             *reading = question->readings_count > 0 ? question->readings : &nothing;
         for (size_t j = 0; j < candidates->count; j++) {
             const struct oracle_answer right =
                 oracle_answer(&candidates->records[j], reading->realtime_ns, reading->monotonic_ns,
                               is_disrupted(context->pages[0], &candidates->records[j]));
-            print_answer("possible", &right);
+            fprintf(stderr, "interval: %s, %" PRId64 " to %" PRId64 ", status %d\n",
+                    judge_kind_name(right.kind), (int64_t)right.earliest_ns, (int64_t)right.latest_ns,
+                    (int)right.status);
         }
-        print_answer("got", answer);
-        fail("ask: wrong answer at realtime %" PRId64 ", monotonic %" PRId64, reading->realtime_ns,
-             reading->monotonic_ns);
+        print_reply("got", reply);
+        fail("ask: wrong answer to question %d (%" PRId64 ") at realtime %" PRId64 ", monotonic %" PRId64,
+             (int)question->what, question->argument_ns, reading->realtime_ns, reading->monotonic_ns);
     }
     memcpy(context->pages, pages, sizeof pages[0] * pages_count);
     context->pages_count = pages_count;
 }
 
-static struct oracle_answer ask_at(struct context *context, int64_t realtime_ns, int64_t monotonic_ns)
+/* Asks with given readings; *reading becomes them. */
+static struct reply ask_at(struct context *context, int64_t realtime_ns, int64_t monotonic_ns,
+                           struct reading *reading, struct question *question)
 {
-    clockbound_now_result result;
-    memset(&result, UNTOUCHED, sizeof result);
+    struct filled filled;
+    memset(&filled, UNTOUCHED, sizeof filled);
     loads_take();
-    clockbound_err const *err = clockbound_now_at(context->ctx, realtime_ns, monotonic_ns, &result);
-    return as_answer(err, &result);
+    clockbound_err const *err = clockbound_now_at(context->ctx, realtime_ns, monotonic_ns, &filled.interval);
+    check_effort(1);
+    *reading = (struct reading){.realtime_ns = realtime_ns, .monotonic_ns = monotonic_ns};
+    *question = (struct question){
+        .what = ASKED_NOW_NS, .readings = reading, .readings_count = 1, .end_monotonic_ns = monotonic_ns};
+    return reply_of(ASKED_NOW_NS, err, &filled);
 }
 
 void context_ask_at(struct context *context, int64_t realtime_ns, int64_t monotonic_ns,
                     const struct circumstances *circumstances)
 {
     struct candidates candidates;
+    struct reading reading;
+    struct question question;
     if (!advance(context, monotonic_ns, monotonic_ns, circumstances->descriptors_exhausted, &candidates))
         return;
     if (circumstances->descriptors_exhausted)
         descriptors_exhaust(true);
-    const struct oracle_answer answer = ask_at(context, realtime_ns, monotonic_ns);
+    const struct reply reply = ask_at(context, realtime_ns, monotonic_ns, &reading, &question);
     if (circumstances->descriptors_exhausted)
         descriptors_exhaust(false);
-    const struct question question = {.realtime_ns = realtime_ns, .monotonic_ns = monotonic_ns};
-    check_answer(context, &candidates, &question, &answer, AT_REST);
+    check_reply(context, &candidates, &question, &reply, AT_REST);
+}
+
+static clockbound_err const *call(clockbound_ctx *ctx, enum asked what, int64_t argument_ns,
+                                  struct filled *filled)
+{
+    switch (what) {
+    case ASKED_NOW:
+        return clockbound_now(ctx, &filled->now);
+    case ASKED_NOW_NS:
+        return clockbound_now_ns(ctx, &filled->interval);
+    case ASKED_WITHIN:
+        return clockbound_now_within(ctx, argument_ns, &filled->interval);
+    case ASKED_TAI:
+        return clockbound_now_tai(ctx, &filled->interval);
+    case ASKED_BEFORE:
+        return clockbound_before(ctx, argument_ns, &filled->yes);
+    case ASKED_AFTER:
+    case ASKED_SYNCHRONIZED:
+        break;
+    }
+    return clockbound_after(ctx, argument_ns, &filled->yes);
 }
 
 /* Asks when CLOCK_REALTIME can't be read. */
-static void ask_without_clock(struct context *context, enum clock_failure failure)
+static void ask_without_clock(struct context *context, enum asked what, int64_t argument_ns,
+                              enum clock_failure failure)
 {
-    struct candidates candidates;
-    clockbound_now_result result;
-    memset(&result, UNTOUCHED, sizeof result);
-    collect(context, &candidates);
+    struct filled filled;
+    memset(&filled, UNTOUCHED, sizeof filled);
+    const bool has_snapshot = perhaps_collect(context);
     clock_break(failure);
-    loads_take();
-    clockbound_err const *err = clockbound_now(context->ctx, &result);
+    clockbound_err const *err = call(context->ctx, what, argument_ns, &filled);
     clock_break(CLOCK_WORKS);
     if (err == NULL)
         fail("now: an answer without a clock");
-    as_answer(err, &result);
-    if (candidates.count > 0)
-        check_error("now", err, 1u << CLOCKBOUND_ERR_SYSCALL, failure == CLOCK_REFUSES ? EPERM : EOVERFLOW);
+    reply_of(what, err, &filled);
+    if (has_snapshot)
+        judge_error("now", err, 1u << CLOCKBOUND_ERR_SYSCALL, failure == CLOCK_REFUSES ? EPERM : EOVERFLOW);
 }
 
-void context_ask_now(struct context *context, const struct circumstances *circumstances)
+void context_ask_now(struct context *context, enum asked what, int64_t argument_ns,
+                     const struct circumstances *circumstances)
 {
     const int64_t before_ns = clock_monotonic_ns();
+    const struct context before = *context;
     struct candidates candidates;
+    struct filled filled;
+    memset(&filled, UNTOUCHED, sizeof filled);
+    if (what == ASKED_WITHIN && argument_ns < 0) {
+        clockbound_err const *err = call(context->ctx, what, argument_ns, &filled);
+        if (err == NULL)
+            fail("within: an answer within a negative bound");
+        reply_of(what, err, &filled);
+        judge_error("within", err, 1u << CLOCKBOUND_ERR_SYSCALL, EINVAL);
+        return;
+    }
     if (circumstances->clock_failure != CLOCK_WORKS) {
-        ask_without_clock(context, circumstances->clock_failure);
+        ask_without_clock(context, what, argument_ns, circumstances->clock_failure);
         return;
     }
     if (!advance(context, before_ns, before_ns + INT64_C(200000000), circumstances->descriptors_exhausted,
                  &candidates))
         return;
-    clockbound_now_result result;
-    memset(&result, UNTOUCHED, sizeof result);
+    /* Not where the time that this takes would decide what the context does. */
+    const bool held_up = what == ASKED_TAI && circumstances->held_up != 0 &&
+                         are_old(&candidates, before_ns, before_ns + 4 * ORACLE_SECOND_NS) == NO &&
+                         have_support(&candidates) == NO;
+    if (held_up)
+        clock_hold_up(circumstances->held_up);
     if (circumstances->descriptors_exhausted)
         descriptors_exhaust(true);
     loads_take();
-    clockbound_err const *err = clockbound_now(context->ctx, &result);
+    clockbound_err const *err = call(context->ctx, what, argument_ns, &filled);
     if (circumstances->descriptors_exhausted)
         descriptors_exhaust(false);
-    const struct oracle_answer answer = as_answer(err, &result);
+    const struct reply reply = reply_of(what, err, &filled);
+    const int64_t end_ns = clock_monotonic_ns();
+    clock_hold_up(0);
+    if (held_up)
+        clock_wait(2 * ORACLE_SECOND_NS); /* see keep_away_from_looks */
+    if (what == ASKED_TAI && reply.sys_errno == ENODATA) {
+        if (!clock_tai_was_unknown())
+            fail("tai: the offset is said to be unknown");
+        if (loads_take() == 0)
+            *context = before; /* it didn't come to the question */
+        return;
+    }
+    check_effort(what == ASKED_TAI ? 3 : 1);
 
-    struct question question = {.end_monotonic_ns = clock_monotonic_ns() + LATE_NS};
+    struct question question = {
+        .what = what, .argument_ns = argument_ns, .end_monotonic_ns = end_ns + LATE_NS};
     question.readings_count = clock_readings(&question.readings);
     if (candidates.count > 0 && question.readings_count == 0)
         fail("now: the reader didn't read CLOCK_REALTIME through clock_gettime");
-    check_answer(context, &candidates, &question, &answer, AT_REST);
+    check_reply(context, &candidates, &question, &reply, AT_REST);
+}
+
+/* Makes the file a good segment with the next generation, as a writer does, and such that no page matters. */
+static void publish_good(struct context *context, int64_t as_of_ns, int64_t bound_ns, uint32_t drift_ppb,
+                         int32_t status)
+{
+    struct file *file = context->mapped;
+    const uint16_t version = (uint16_t)context->version;
+    uint16_t generation;
+    file_restore(file);
+    memcpy(&generation, file->bytes + 14, sizeof generation);
+    generation = generation >= 0xfffd ? 2 : (uint16_t)((generation | 1) + 1);
+    const int64_t as_of_s = as_of_ns / ORACLE_SECOND_NS, as_of_rest_ns = as_of_ns % ORACLE_SECOND_NS;
+    const int64_t body[] = {as_of_s, as_of_rest_ns, as_of_s + 1000, as_of_rest_ns, bound_ns};
+    memset(file->bytes + 16, 0, BODY_BYTES);
+    memcpy(file->bytes + 12, &version, sizeof version);
+    memcpy(file->bytes + 14, &generation, sizeof generation);
+    memcpy(file->bytes + 16, body, sizeof body);
+    memcpy(file->bytes + (version == 1 ? 56 : 64), &drift_ppb, sizeof drift_ppb);
+    memcpy(file->bytes + (version == 1 ? 64 : 68), &status, sizeof status);
+}
+
+/* Waits. A wait is a row of looks, with sleeps in between. Each look is judged as the question that it is. */
+
+#define SLICE_NS INT64_C(100000000) /* ten looks a second */
+/* After so many sleeps they get longer, as if the machine were busy; after so many, the answer is put there.
+ */
+#define SLEEPS_PATIENT_MAX 8
+#define SLEEPS_MAX 24
+
+static struct {
+    struct context *context;
+    const struct wait *wait;
+    struct candidates candidates;
+    unsigned sleeps_count;
+    bool answer_is_there;
+} waiting;
+
+static void begin_look(void)
+{
+    const int64_t now_ns = clock_monotonic_ns();
+    clock_arrange(0, NEVER, 0);
+    loads_take();
+    if (advance(waiting.context, now_ns, now_ns + 2 * LATE_NS, false, &waiting.candidates))
+        return;
+    /* It can't be told what this look comes to, so another begins. */
+    publish_good(waiting.context, now_ns, 1000000, 50000, CLOCKBOUND_STA_FREE_RUNNING);
+    if (!advance(waiting.context, now_ns, now_ns + 2 * LATE_NS, false, &waiting.candidates))
+        fail("wait: the fuzzer itself is wrong");
+}
+
+static void judge_look(const struct reply *reply)
+{
+    struct question question = {.what = waiting.wait->what,
+                                .argument_ns = waiting.wait->argument_ns,
+                                .end_monotonic_ns = clock_monotonic_ns() + LATE_NS};
+    check_effort(1);
+    question.readings_count = clock_readings(&question.readings);
+    check_reply(waiting.context, &waiting.candidates, &question, reply, AT_REST);
+}
+
+/* No look for another file is a second after the one before, to a tick: then it couldn't be told whether it
+ * happened. */
+static void keep_away_from_looks(void)
+{
+    const struct context *context = waiting.context;
+    const int64_t looks_ns[] = {context->looked_ns, context->page_looked_ns, context->page_perhaps_looked_ns};
+    for (int i = 0; i < 3; i++)
+        for (size_t j = 0; j < 3; j++) {
+            const int64_t late_ns = clock_monotonic_ns() - looks_ns[j] - LOOK_INTERVAL_NS;
+            if (late_ns > -4 * LATE_NS && late_ns < 4 * LATE_NS)
+                clock_wait(4 * LATE_NS - late_ns);
+        }
+}
+
+static int sleep_until(int64_t until_ns)
+{
+    const int64_t now_ns = clock_monotonic_ns();
+    const struct reply on = {.or_error = waiting.wait->what == ASKED_SYNCHRONIZED};
+    if (explain)
+        fprintf(stderr, "  sleep from %" PRId64 " for %" PRId64 " ns\n", now_ns, until_ns - now_ns);
+    if (waiting.answer_is_there)
+        fail("wait: goes on where it must end");
+    if (now_ns >= waiting.wait->deadline_ns)
+        fail("wait: goes on after its deadline");
+    if (until_ns > waiting.wait->deadline_ns)
+        fail("wait: sleeps beyond its deadline");
+    if (until_ns <= now_ns)
+        fail("wait: doesn't sleep");
+    if (until_ns - now_ns > SLICE_NS)
+        fail("wait: doesn't look ten times a second");
+    judge_look(&on);
+
+    int ended = 0;
+    const unsigned count = ++waiting.sleeps_count;
+    if (count <= SLEEPS_PATIENT_MAX) {
+        ended = waiting.wait->meanwhile(count - 1);
+        clock_wait(ended == 0 ? until_ns - now_ns : (until_ns - now_ns) / 2);
+    } else if (count <= SLEEPS_MAX) {
+        clock_wait(until_ns - now_ns + (SLICE_NS << (count - SLEEPS_PATIENT_MAX - 1) / 2));
+    } else {
+        clock_wait(until_ns - now_ns);
+        publish_good(waiting.context, clock_monotonic_ns(), 0, 0,
+                     waiting.wait->what == ASKED_AFTER ? CLOCKBOUND_STA_UNKNOWN
+                                                       : CLOCKBOUND_STA_SYNCHRONIZED);
+        waiting.answer_is_there = true;
+    }
+    keep_away_from_looks();
+    begin_look();
+    return ended;
+}
+
+/* Waits when CLOCK_REALTIME can't be read: an instant never passes then, and a bound is waited for in vain.
+ */
+static void wait_without_clock(struct context *context, const struct wait *wait, enum clock_failure failure)
+{
+    const bool has_snapshot = perhaps_collect(context);
+    clock_break(failure);
+    clockbound_err const *err =
+        wait->what == ASKED_AFTER
+            ? clockbound_wait_after(context->ctx, wait->argument_ns, wait->deadline_ns)
+            : clockbound_wait_synchronized(context->ctx, wait->argument_ns, clock_monotonic_ns());
+    clock_break(CLOCK_WORKS);
+    if (err == NULL)
+        fail("wait: a success without a clock");
+    judge_error("wait", err, ~0u, -1);
+    if (has_snapshot)
+        judge_error("wait", err, 1u << CLOCKBOUND_ERR_SYSCALL, failure == CLOCK_REFUSES ? EPERM : EOVERFLOW);
+}
+
+void context_wait(struct context *context, const struct wait *wait, const struct circumstances *circumstances)
+{
+    const bool for_instant = wait->what == ASKED_AFTER;
+    memset(&waiting, 0, sizeof waiting);
+    waiting.context = context;
+    waiting.wait = wait;
+    if (!for_instant && wait->argument_ns < 0) {
+        clockbound_err const *err =
+            clockbound_wait_synchronized(context->ctx, wait->argument_ns, wait->deadline_ns);
+        if (err == NULL)
+            fail("wait: for a negative bound");
+        judge_error("wait", err, 1u << CLOCKBOUND_ERR_SYSCALL, EINVAL);
+        return;
+    }
+    if (circumstances->clock_failure != CLOCK_WORKS) {
+        wait_without_clock(context, wait, circumstances->clock_failure);
+        return;
+    }
+    begin_look();
+    clock_arrange_sleeps(sleep_until);
+    clockbound_err const *err =
+        for_instant ? clockbound_wait_after(context->ctx, wait->argument_ns, wait->deadline_ns)
+                    : clockbound_wait_synchronized(context->ctx, wait->argument_ns, wait->deadline_ns);
+    clock_arrange_sleeps(NULL);
+
+    struct reply reply = {.yes = err == NULL};
+    if (err != NULL) {
+        judge_error("wait", err, ~0u, -1);
+        const bool timed_out = err->kind == CLOCKBOUND_ERR_SYSCALL && err->sys_errno == ETIMEDOUT;
+        if (!timed_out) {
+            reply.kind = err->kind;
+            reply.sys_errno = err->sys_errno;
+        }
+        if ((timed_out || !for_instant) && clock_monotonic_ns() < wait->deadline_ns)
+            fail("wait: gives up before its deadline: %s", err->detail);
+    }
+    judge_look(&reply);
+    /* See keep_away_from_looks. */
+    clock_wait(2 * ORACLE_SECOND_NS);
 }
 
 static void put_store(struct store *stores, size_t *count, void *to, const void *bytes, uint8_t size_bytes,
@@ -544,8 +745,8 @@ void context_ask_during_update(struct context *context, int64_t realtime_ns, int
     if (context->seen_count == 0 || context->overflowed || context->mapped->size_bytes < 16 + body_bytes)
         return;
 
-    struct candidates candidates = {.count = context->seen_count};
-    memcpy(candidates.records, context->seen, context->seen_count * sizeof context->seen[0]);
+    struct candidates candidates;
+    collect_seen(context, &candidates);
     if (is_readable(context))
         candidates.records[candidates.count++] = oracle_record(bytes, context->version);
     const size_t without_update_count = candidates.count;
@@ -572,11 +773,12 @@ void context_ask_during_update(struct context *context, int64_t realtime_ns, int
         put_store(stores, &count, bytes + 16 + i, body + i, 4, schedule);
     put_store(stores, &count, bytes + 14, &even, sizeof even, schedule);
     writer_arrange(stores, count);
-    const struct oracle_answer answer = ask_at(context, realtime_ns, monotonic_ns);
+    struct reading reading;
+    struct question question;
+    const struct reply reply = ask_at(context, realtime_ns, monotonic_ns, &reading, &question);
     if (!writer_finish(dies))
         candidates.count = without_update_count;
-    const struct question question = {.realtime_ns = realtime_ns, .monotonic_ns = monotonic_ns};
-    check_answer(context, &candidates, &question, &answer, AT_REST);
+    check_reply(context, &candidates, &question, &reply, AT_REST);
     for (size_t i = 0; i < candidates.count; i++)
         remember_also(context, &candidates.records[i]);
 }
@@ -616,32 +818,21 @@ void context_ask_during_disruption(struct context *context, int64_t realtime_ns,
     put_store(stores, &count, bytes + 16, changed, 4, schedule);
     put_store(stores, &count, bytes + 12, even, 4, schedule);
     writer_arrange(stores, count);
-    const struct oracle_answer answer = ask_at(context, realtime_ns, monotonic_ns);
+    struct reading reading;
+    struct question question;
+    const struct reply reply = ask_at(context, realtime_ns, monotonic_ns, &reading, &question);
     writer_finish(dies);
-    const struct question question = {.realtime_ns = realtime_ns, .monotonic_ns = monotonic_ns};
-    check_answer(context, &candidates, &question, &answer, comes_back ? CHANGING : ALWAYS_DIFFERENT);
+    check_reply(context, &candidates, &question, &reply, comes_back ? CHANGING : ALWAYS_DIFFERENT);
 }
 
 void context_must_recover(struct context *context)
 {
-    struct file *file = context->mapped;
-    uint16_t generation;
-    const uint16_t version = (uint16_t)context->version;
-    file_restore(file);
-    memcpy(&generation, file->bytes + 14, sizeof generation);
-    generation = generation >= 0xfffd ? 2 : (uint16_t)((generation | 1) + 1);
-    const int64_t body[] = {100, 0, 1100, 0, 1000000};
-    const uint32_t drift_ppb = 50000;
-    const int32_t status = 1;
-    memset(file->bytes + 16, 0, BODY_BYTES);
-    memcpy(file->bytes + 12, &version, sizeof version);
-    memcpy(file->bytes + 14, &generation, sizeof generation);
-    memcpy(file->bytes + 16, body, sizeof body);
-    memcpy(file->bytes + (version == 1 ? 56 : 64), &drift_ppb, sizeof drift_ppb);
-    memcpy(file->bytes + (version == 1 ? 64 : 68), &status, sizeof status);
+    struct reading reading;
+    struct question question;
+    publish_good(context, INT64_C(100000000000), 1000000, 50000, CLOCKBOUND_STA_SYNCHRONIZED);
     /* 2 s later: 1 ms and 100 us */
-    const struct oracle_answer answer = ask_at(context, 0, INT64_C(102000000000));
-    if (answer.kind != CLOCKBOUND_ERR_NONE || answer.latest_ns != 1100000 || answer.earliest_ns != -1100000 ||
-        answer.status != CLOCKBOUND_STA_SYNCHRONIZED)
+    const struct reply reply = ask_at(context, 0, INT64_C(102000000000), &reading, &question);
+    if (reply.kind != CLOCKBOUND_ERR_NONE || reply.latest_ns != 1100000 || reply.earliest_ns != -1100000 ||
+        reply.status != CLOCKBOUND_STA_SYNCHRONIZED)
         fail("the context didn't recover");
 }

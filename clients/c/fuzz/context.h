@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An open context of the library, next to what the rules let it know. Each call is made and judged. */
+/* An open context of the library, next to what the rules let it know. Each call is made, and judge.c says
+ * whether the answer is right. */
 #ifndef CONTEXT_H
 #define CONTEXT_H
 
-#include "oracle.h"
-#include "world.h"
+#include "judge.h"
 
 #define SEEN_MAX 24
 #define PAGES_MAX 8
@@ -14,7 +14,8 @@ struct circumstances {
     bool descriptors_exhausted;
     bool memory_limited; /* heeded by context_open alone */
     unsigned requests_before;
-    enum clock_failure clock_failure; /* heeded by context_ask_now alone */
+    enum clock_failure clock_failure; /* heeded by context_ask_now and context_wait alone */
+    uint8_t held_up;                  /* see clock_hold_up; heeded by context_ask_now alone */
 };
 
 struct context {
@@ -30,12 +31,13 @@ struct context {
     size_t pages_count;
     bool page_looked, page_perhaps_looked; /* certainly, and at all */
     int64_t page_looked_ns, page_perhaps_looked_ns;
-    /* Any of these may be the last good snapshot. One alone, as long as the file changes as a writer changes
-     * it: of one that goes back or stands still while the bytes change, nobody can say which was last. */
+    /* The snapshots that it has seen. Any from possible_from on may be the last good one. That is one alone,
+     * as long as the file changes as a writer changes it: of one that goes back or stands still while the
+     * bytes change, nobody can say which was last. */
     struct oracle_record seen[SEEN_MAX];
-    size_t seen_count;
+    size_t seen_count, possible_from;
     bool orderly;
-    bool overflowed; /* there were more */
+    bool dropped, overflowed; /* there were more; more that may be the last good one */
 };
 
 extern bool explain; /* print each call and what came of it */
@@ -46,7 +48,20 @@ void context_close(struct context *context);
 
 void context_ask_at(struct context *context, int64_t realtime_ns, int64_t monotonic_ns,
                     const struct circumstances *circumstances);
-void context_ask_now(struct context *context, const struct circumstances *circumstances);
+/* By the clocks as they are. */
+void context_ask_now(struct context *context, enum asked what, int64_t argument_ns,
+                     const struct circumstances *circumstances);
+
+/* Waits for an instant (ASKED_AFTER) or for a bound (ASKED_SYNCHRONIZED). */
+struct wait {
+    enum asked what;
+    int64_t argument_ns, deadline_ns;
+    /* Called at the beginning of each of the first sleeps, with its number: what happens meanwhile. Returns
+     * EINTR if a signal ends the sleep half way, else 0. */
+    int (*meanwhile)(unsigned sleep);
+};
+void context_wait(struct context *context, const struct wait *wait,
+                  const struct circumstances *circumstances);
 
 /* The page that it has mapped, if that is certain; NULL if not, or if there is none. */
 struct file *context_page(const struct context *context);

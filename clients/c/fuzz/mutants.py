@@ -49,8 +49,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "no snapshot reads as an empty one": (
         "last_good.c",
-        "    return false;\n}\n",
-        "    memset(snapshot, 0, sizeof *snapshot);\n    snapshot->version = 2;\n    return true;\n}\n",
+        "memory_order_relaxed) == 0)\n        return false;",
+        "memory_order_relaxed) == 0) {\n        memset(snapshot, 0, sizeof *snapshot);\n        snapshot->version = 2;\n        return true;\n    }",
     ),
     "last good snapshot is the first one": (
         "last_good.c",
@@ -141,8 +141,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "missing page is fine at open": (
         "reader.c",
-        "take(ctx, &snapshot) && snapshot.record.clock_disruption_support_enabled != 0",
-        "take(ctx, &snapshot) && snapshot.record.clock_disruption_support_enabled > 255",
+        "taken && snapshot.record.clock_disruption_support_enabled != 0",
+        "taken && snapshot.record.clock_disruption_support_enabled > 255",
     ),
     "odd page is read": ("seqlock.h", "if (lowest_byte & 1)\n        return false;", "(void)lowest_byte;"),
     "page's counter before only": (
@@ -179,8 +179,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     # clock.precise
     "monotonic clock is the coarse one": (
         "clocks.c",
-        "return read_ns(CLOCK_MONOTONIC, monotonic_ns) ? NULL",
-        "return read_ns(COARSE_MONOTONIC, monotonic_ns) ? NULL",
+        "    }\n    return read_ns(CLOCK_MONOTONIC, monotonic_ns) ? NULL",
+        "    }\n    return read_ns(COARSE_MONOTONIC, monotonic_ns) ? NULL",
     ),
     "offset isn't compared": ("clocks.c", "offset_ns == known_ns && offset_ns", "offset_ns"),
     "offset isn't looked at again": (
@@ -193,4 +193,208 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "!read_ns(COARSE_REALTIME, &realtime_ns) || !read_ns(COARSE_MONOTONIC, &monotonic_ns)",
         "!read_ns(COARSE_MONOTONIC, &monotonic_ns) || !read_ns(COARSE_REALTIME, &realtime_ns)",
     ),
+    # the questions in nanoseconds
+    "interval is written on failure": (
+        "extensions.c",
+        "    if (failed == NULL)\n        *to = ",
+        "    if (failed == NULL || failed->kind == CLOCKBOUND_ERR_SYSCALL)\n        *to = ",
+    ),
+    "interval's ends are swapped": (
+        "extensions.c",
+        "{from->earliest_ns, from->latest_ns, from->status}",
+        "{from->latest_ns, from->earliest_ns, from->status}",
+    ),
+    "status is always synchronized": (
+        "extensions.c",
+        "{from->earliest_ns, from->latest_ns, from->status}",
+        "{from->earliest_ns, from->latest_ns, CLOCKBOUND_STA_SYNCHRONIZED}",
+    ),
+    "UNKNOWN is trusted": ("extensions.c", "    return &unknown;\n}", "    return NULL;\n}"),
+    "DISRUPTED is trusted": ("extensions.c", "return &disrupted;", "return NULL;"),
+    "FREE_RUNNING isn't trusted": (
+        "extensions.c",
+        "    case CLOCKBOUND_STA_FREE_RUNNING:\n        return NULL;",
+        "        return NULL;\n    case CLOCKBOUND_STA_FREE_RUNNING:\n        break;",
+    ),
+    "error bound is the whole interval": (
+        "extensions.c",
+        "(uint64_t)interval->earliest_ns) / 2);",
+        "(uint64_t)interval->earliest_ns));",
+    ),
+    "error bound overflows": (
+        "extensions.c",
+        "(int64_t)(((uint64_t)interval->latest_ns - (uint64_t)interval->earliest_ns) / 2)",
+        "(interval->latest_ns - interval->earliest_ns) / 2",
+    ),
+    "largest bound is too large": (
+        "extensions.c",
+        "cb_error_bound_ns(&now) > max_error_ns",
+        "cb_error_bound_ns(&now) >= max_error_ns",
+    ),
+    "bound isn't compared": ("extensions.c", "cb_error_bound_ns(&now) > max_error_ns", "false"),
+    "negative bound is an answer": ("extensions.c", "if (max_error_ns < 0)", "if (false)"),
+    "within trusts anything": (
+        "extensions.c",
+        "clockbound_err const *failed = cb_trusted_now(ctx, &now);\n    if (failed == NULL && cb_error",
+        "clockbound_err const *failed = cb_reader_now(ctx, &now);\n    if (failed == NULL && cb_error",
+    ),
+    "before is at": ("extensions.c", "now.latest_ns < time_ns", "now.latest_ns <= time_ns"),
+    "before by the other end": ("extensions.c", "now.latest_ns < time_ns", "now.earliest_ns < time_ns"),
+    "after is at": ("extensions.c", "now.earliest_ns > time_ns", "now.earliest_ns >= time_ns"),
+    "after by the other end": ("extensions.c", "now.earliest_ns > time_ns", "now.latest_ns > time_ns"),
+    # TAI
+    "unknown TAI is UTC": (
+        "clocks.c",
+        "        if (whole_ns <= 0)\n            return &unknown;",
+        "        if (whole_ns < 0)\n            return &unknown;",
+    ),
+    "TAI may be behind": ("clocks.c", "if (whole_ns <= 0)", "if (whole_ns == 0)"),
+    "TAI isn't whole seconds": ("clocks.c", "*offset_ns = whole_ns;", "*offset_ns = most_ns;"),
+    "a second is nothing": (
+        "clocks.c",
+        "span_ns >= CB_NANOSECONDS_PER_SECOND ||",
+        "",
+    ),
+    "TAI before only": ("reader.c", "if (before_ns != after_ns)\n            continue;", ""),
+    "TAI overflows": (
+        "reader.c",
+        "__builtin_add_overflow(utc.latest_ns, after_ns, &utc.latest_ns)",
+        "(utc.latest_ns = (int64_t)((uint64_t)utc.latest_ns + (uint64_t)after_ns), false)",
+    ),
+    "TAI shifts one end": (
+        "reader.c",
+        "__builtin_add_overflow(utc.earliest_ns, after_ns, &utc.earliest_ns)",
+        "__builtin_add_overflow(utc.earliest_ns, 0, &utc.earliest_ns)",
+    ),
+    # from bytes
+    "bytes are read where they lie": (
+        "segment.c",
+        "if (!check_header(copy, file_bytes,",
+        "if (!check_header((const unsigned char *)bytes, file_bytes,",
+    ),
+    "bytes are read beyond their end": (
+        "segment.c",
+        "memcpy(copy, bytes, size_bytes < sizeof copy ? size_bytes : sizeof copy);",
+        "memcpy(copy, bytes, sizeof copy);",
+    ),
+    "bytes may be short": (
+        "segment.c",
+        "const off_t file_bytes = size_bytes < UINT32_MAX ? (off_t)size_bytes : (off_t)UINT32_MAX;\n    if (!check_header(",
+        "const off_t file_bytes = (off_t)UINT32_MAX;\n    if (!check_header(",
+    ),
+    "bytes shorter than a header": (
+        "segment.c",
+        "if (size_bytes < HEADER_BYTES) {",
+        "if (size_bytes < 1) {",
+    ),
+    "bytes of an update count": ("segment.c", "if (snapshot->record.generation % 2 != 0) {", "if (false) {"),
+    "missing copy of the page is fine": (
+        "extensions.c",
+        "bool readable = false;",
+        "bool readable = vmclock == NULL;\n        marker = snapshot.record.disruption_marker;",
+    ),
+    "copy of the page isn't checked": (
+        "extensions.c",
+        "!cb_vmclock_copy(vmclock, vmclock_bytes, &readable, &marker, &failed))\n            return &failed;",
+        "!cb_vmclock_copy(vmclock, vmclock_bytes, &readable, &marker, &failed))\n            is_disrupted = true;",
+    ),
+    "copy of the page is read beyond its end": (
+        "segment.c",
+        "if (size_bytes < sizeof copy) {",
+        "if (size_bytes == 0) {",
+    ),
+    "copy of the page during an update counts": (
+        "segment.c",
+        "*readable = cb_vmclock_load_seq_count(copy) % 2 == 0;",
+        "*readable = true;",
+    ),
+    "copy of the page is never disrupted": (
+        "extensions.c",
+        "is_disrupted = !readable || marker != snapshot.record.disruption_marker;",
+        "is_disrupted = !readable;",
+    ),
+    # err_text
+    "errno has no meaning": ("extensions.c", "if (err->sys_errno == 0 ||", "if (true ||"),
+    "text needs no room for its end": (
+        "extensions.c",
+        'return (size_t)snprintf(text, size, "%s", detail);',
+        'return (size_t)snprintf(text, size == 0 ? 0 : size + 1, "%s", detail);',
+    ),
+    "length is what fitted": (
+        "extensions.c",
+        'return (size_t)snprintf(text, size, "%s: %s", detail, meaning);',
+        'const size_t length = (size_t)snprintf(text, size, "%s: %s", detail, meaning);\n    return length < size ? length : size;',
+    ),
+    # waits
+    "wait ends at the instant": (
+        "wait.c",
+        "if (now.earliest_ns > time_ns)",
+        "if (now.earliest_ns >= time_ns)",
+    ),
+    "wait ends when it may have passed": (
+        "wait.c",
+        "if (now.earliest_ns > time_ns)",
+        "if (now.latest_ns > time_ns)",
+    ),
+    "wait trusts anything": ("wait.c", "cb_trusted_now(ctx, &now)", "cb_reader_now(ctx, &now)"),
+    "wait ends after one sleep": (
+        "wait.c",
+        "        failed = pause_ns(left_ns + 1, deadline_ns);\n        if (failed != NULL)\n            return failed;",
+        "        return pause_ns(left_ns + 1, deadline_ns);",
+    ),
+    "wait sleeps beyond its deadline": (
+        "wait.c",
+        "__builtin_add_overflow(now_ns, duration_ns, &until_ns) || until_ns > deadline_ns)",
+        "__builtin_add_overflow(now_ns, duration_ns, &until_ns))",
+    ),
+    "wait has no deadline": ("wait.c", "if (now_ns >= deadline_ns)", "if (false)"),
+    "wait gives up a second early": (
+        "wait.c",
+        "if (now_ns >= deadline_ns)",
+        "if (deadline_ns != INT64_MAX && now_ns + CB_NANOSECONDS_PER_SECOND >= deadline_ns)",
+    ),
+    "wait doesn't look meanwhile": ("wait.c", "if (duration_ns > CB_WAIT_SLICE_NS)", "if (false)"),
+    "wait is a busy loop": (
+        "wait.c",
+        "until_ns = deadline_ns;\n",
+        "until_ns = deadline_ns;\n    until_ns = now_ns;\n",
+    ),
+    "what is left overflows": (
+        "wait.c",
+        "if (__builtin_sub_overflow(time_ns, now.earliest_ns, &left_ns) || left_ns == INT64_MAX)",
+        "left_ns = time_ns - now.earliest_ns;\n        if (left_ns == INT64_MAX)",
+    ),
+    "signal ends the wait": ("clocks.c", "sys_errno == 0 || sys_errno == EINTR ?", "sys_errno == 0 ?"),
+    "sleep is a span": (
+        "clocks.c",
+        "clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL)",
+        "clock_nanosleep(CLOCK_MONOTONIC, 0, &until, NULL)",
+    ),
+    "sleep is by the clock that is stepped": (
+        "clocks.c",
+        "clock_nanosleep(CLOCK_MONOTONIC, TIMER",
+        "clock_nanosleep(CLOCK_REALTIME, TIMER",
+    ),
+    "free-running is synchronized": (
+        "wait.c",
+        "unreadable == NULL && now.status == CLOCKBOUND_STA_SYNCHRONIZED &&",
+        "unreadable == NULL && now.status != CLOCKBOUND_STA_UNKNOWN &&",
+    ),
+    "any bound is good enough": ("wait.c", "cb_error_bound_ns(&now) <= max_error_ns)", "true)"),
+    "bound must be smaller": (
+        "wait.c",
+        "cb_error_bound_ns(&now) <= max_error_ns)",
+        "cb_error_bound_ns(&now) < max_error_ns)",
+    ),
+    "unreadable segment ends the wait": (
+        "wait.c",
+        "            return NULL;\n        clockbound_err const *failed = pause_ns(CB_WAIT",
+        "            return NULL;\n        if (unreadable != NULL)\n            return unreadable;\n        clockbound_err const *failed = pause_ns(CB_WAIT",
+    ),
+    "deadline hides the segment's error": (
+        "wait.c",
+        "if (failed == &timed_out && unreadable != NULL)",
+        "if (false)",
+    ),
+    "negative bound is waited for": ("wait.c", "if (max_error_ns < 0)", "if (false)"),
 }

@@ -189,3 +189,37 @@ struct oracle_answer oracle_answer(const struct oracle_record *record, int64_t r
     answer.kind = CLOCKBOUND_ERR_NONE;
     return answer;
 }
+
+struct oracle_answer oracle_answer_from_bytes(const unsigned char *segment, size_t segment_bytes,
+                                              const unsigned char *page, size_t page_bytes,
+                                              int64_t realtime_ns, int64_t monotonic_ns)
+{
+    unsigned char padded[ORACLE_SEGMENT_BYTES_MAX] = {0}, padded_page[ORACLE_PAGE_BYTES] = {0};
+    for (size_t i = 0; i < sizeof padded && i < segment_bytes; i++)
+        padded[i] = segment[i];
+    for (size_t i = 0; page != NULL && i < sizeof padded_page && i < page_bytes; i++)
+        padded_page[i] = page[i];
+    struct oracle_answer answer = {.kind = oracle_open_segment(padded, segment_bytes)};
+    if (answer.kind != CLOCKBOUND_ERR_NONE)
+        return answer;
+    const unsigned version = uint16_t_at(padded, 12);
+    if (!oracle_is_readable(padded, version)) {
+        answer.kind = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
+        return answer;
+    }
+    const struct oracle_record record = oracle_record(padded, version);
+    bool disrupted = record.support;
+    if (record.support && page != NULL) {
+        uint64_t marker;
+        answer.kind = oracle_open_page(padded_page, page_bytes);
+        if (answer.kind != CLOCKBOUND_ERR_NONE)
+            return answer;
+        disrupted = !oracle_page_marker(padded_page, &marker) || marker != record.marker;
+    }
+    return oracle_answer(&record, realtime_ns, monotonic_ns, disrupted);
+}
+
+bool oracle_is_trusted(clockbound_clock_status status)
+{
+    return status == CLOCKBOUND_STA_SYNCHRONIZED || status == CLOCKBOUND_STA_FREE_RUNNING;
+}

@@ -79,4 +79,12 @@ bool oracle_is_old(const struct oracle_record *record, int64_t monotonic_ns);
 struct oracle_answer oracle_answer(const struct oracle_record *record, int64_t realtime_ns,
                                    int64_t monotonic_ns, bool disrupted);
 
+/* What copies of a segment and of a page, or NULL, come to. The bytes may lie anywhere. */
+struct oracle_answer oracle_answer_from_bytes(const unsigned char *segment, size_t segment_bytes,
+                                              const unsigned char *page, size_t page_bytes,
+                                              int64_t realtime_ns, int64_t monotonic_ns);
+
+/* Whether the functions that fail closed may use a status. */
+bool oracle_is_trusted(clockbound_clock_status status);
+
 #endif

@@ -19,7 +19,7 @@ SEEDS = HERE / "corpus"
 # UBSan's findings end the process as ASan's do, so that libFuzzer keeps the input.
 C_FLAGS = "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
 MUTANT_LIMIT_S = 60
-INPUT_BYTES_MAX = 640
+INPUT_BYTES_MAX = 1024
 
 HOW_TO_INSTALL = """\
 The fuzzer needs clang and its libFuzzer runtime, and {reason}.

@@ -6,8 +6,10 @@
  */
 #include "target.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "context.h"
@@ -188,31 +190,29 @@ static void step_overwrite_segment(struct input *input)
     context_disorder(&context, file);
 }
 
-/* What a writer that works does. */
-static void step_publish(struct input *input)
+/* What a writer does; one that doesn't finish dies after so many bytes of the body. */
+static void publish(struct file *file, size_t body_bytes, bool finish)
 {
-    struct file *file = pick_file(input, &segment_place, context.mapped);
     uint16_t generation;
     if (file == NULL || file->size_bytes < LEAST_SEGMENT_BYTES)
         return;
     memcpy(&generation, file->bytes + 14, sizeof generation);
     generation |= 1;
-    generation = generation == 0xffff ? 2 : (uint16_t)(generation + 1);
+    if (finish)
+        generation = generation == 0xffff ? 2 : (uint16_t)(generation + 1);
     memcpy(file->bytes + 14, &generation, sizeof generation);
-    memcpy(file->bytes + 16, draft.segment + 16, least(BODY_BYTES, file->size_bytes - 16));
+    memcpy(file->bytes + 16, draft.segment + 16, least(body_bytes, file->size_bytes - 16));
 }
 
-/* A writer that dies in the middle of an update. */
+static void step_publish(struct input *input)
+{
+    publish(pick_file(input, &segment_place, context.mapped), BODY_BYTES, true);
+}
+
 static void step_half_publish(struct input *input)
 {
     struct file *file = pick_file(input, &segment_place, context.mapped);
-    if (file == NULL || file->size_bytes < LEAST_SEGMENT_BYTES)
-        return;
-    uint16_t generation;
-    memcpy(&generation, file->bytes + 14, sizeof generation);
-    generation |= 1;
-    memcpy(file->bytes + 14, &generation, sizeof generation);
-    memcpy(file->bytes + 16, draft.segment + 16, take_u8(input) % (LEAST_SEGMENT_BYTES - 16 + 1));
+    publish(file, take_u8(input) % (LEAST_SEGMENT_BYTES - 16 + 1), false);
 }
 
 static void step_shrink_segment(struct input *input)
@@ -310,8 +310,8 @@ static void step_ask_now(struct input *input)
     if (realtime_ns != 0)
         clock_set_realtime((realtime_ns & INT64_MAX) / 2 + INT64_C(1000000000000000000));
     clock_arrange(pauses, step_before, step_ns % INT64_C(1000000000000000));
-    context_ask_now(&context, &circumstances);
-    clock_arrange(0, UINT8_MAX + 1, 0);
+    context_ask_now(&context, ASKED_NOW, 0, &circumstances);
+    clock_arrange(0, NEVER, 0);
 }
 
 static void step_ask_during_update(struct input *input)
@@ -336,6 +336,165 @@ static void step_ask_during_disruption(struct input *input)
     if (is_open())
         context_ask_during_disruption(&context, realtime_ns, monotonic_ns, difference, schedule,
                                       (flags & 1) != 0, (flags & 2) != 0);
+}
+
+/* What stands in the draft, at the clocks as they are: its bound, or 0. */
+static int64_t drafted_bound_ns(void)
+{
+    const struct oracle_record record = drafted(draft.layout);
+    const struct oracle_answer now = oracle_answer(&record, 0, clock_monotonic_ns(), false);
+    return now.kind == CLOCKBOUND_ERR_NONE ? (int64_t)now.latest_ns : 0;
+}
+
+/* An instant or an error bound near one that matters. */
+static int64_t take_argument(struct input *input, enum asked what)
+{
+    const uint8_t base = take_u8(input) % 4;
+    int64_t base_ns = what == ASKED_WITHIN || what == ASKED_SYNCHRONIZED ? 0 : clock_realtime_ns();
+    if (base == 0)
+        base_ns = 0;
+    else if (base == 1)
+        base_ns = add_wrapping(base_ns, -drafted_bound_ns());
+    else if (base == 2)
+        base_ns = add_wrapping(base_ns, drafted_bound_ns());
+    return add_wrapping(base_ns, take_value(input));
+}
+
+static void step_ask_more(struct input *input)
+{
+    static const enum asked whats[] = {ASKED_NOW_NS, ASKED_WITHIN, ASKED_TAI, ASKED_BEFORE, ASKED_AFTER};
+    const enum asked what = whats[take_u8(input) % (sizeof whats / sizeof whats[0])];
+    const int64_t argument_ns = take_argument(input, what);
+    uint32_t pauses = (uint32_t)take_little(input, 2);
+    const uint8_t step_before = take_u8(input);
+    const int64_t step_ns = take_value(input);
+    if (!is_open())
+        return;
+    if (pauses != 0 && slow_nows_left-- <= 0)
+        pauses = 0;
+    clock_arrange(pauses, step_before, step_ns % INT64_C(1000000000000000));
+    context_ask_now(&context, what, argument_ns, &circumstances);
+    clock_arrange(0, NEVER, 0);
+}
+
+static void step_tai(struct input *input)
+{
+    const int32_t offset_s = (int32_t)take_value(input), next_s = (int32_t)take_value(input);
+    clock_set_tai(offset_s, take_u8(input), next_s);
+    circumstances.held_up = take_u8(input) & 7; /* at most 3.3 s */
+}
+
+/* What happens during the sleeps of a wait. */
+#define EVENTS_COUNT 8
+static struct {
+    uint8_t events[EVENTS_COUNT];
+    int64_t step_ns;
+} wait_plan;
+
+static int meanwhile(unsigned sleep)
+{
+    const uint8_t event = wait_plan.events[sleep % EVENTS_COUNT];
+    const int64_t now_ns = clock_monotonic_ns();
+    switch (event % 8) {
+    case 1: /* another file */
+        place_file(&segment_place, draft.segment, draft.segment_bytes);
+        break;
+    case 2:
+        clock_step_realtime(wait_plan.step_ns);
+        break;
+    case 3: /* a daemon at work: what it wrote before, as of now */
+        set_instant(FIELD_AS_OF_S, now_ns);
+        set_instant(FIELD_VOID_AFTER_S, now_ns + INT64_C(1000000000000));
+        publish(context.mapped, BODY_BYTES, true);
+        break;
+    case 4: /* one that got better */
+        set_instant(FIELD_AS_OF_S, now_ns);
+        set_field(FIELD_STATUS, 1);
+        set_field(FIELD_BOUND_NS, 1000);
+        publish(context.mapped, BODY_BYTES, true);
+        break;
+    case 5: /* one that lost its sources */
+        set_field(FIELD_STATUS, 2 * (event >> 3 & 1));
+        publish(context.mapped, BODY_BYTES, true);
+        break;
+    case 6:
+        publish(context.mapped, BODY_BYTES / 2, false);
+        break;
+    default:
+        break;
+    }
+    return (event & 0x80) != 0 ? EINTR : 0;
+}
+
+static void wait_for(struct input *input, enum asked what)
+{
+    struct wait wait = {.what = what, .argument_ns = take_argument(input, what), .meanwhile = meanwhile};
+    const uint8_t forever = take_u8(input);
+    const int64_t left_ns = take_value(input);
+    wait.deadline_ns = (forever & 1) != 0 ? INT64_MAX : add_wrapping(clock_monotonic_ns(), left_ns);
+    for (size_t i = 0; i < EVENTS_COUNT; i++)
+        wait_plan.events[i] = take_u8(input);
+    wait_plan.step_ns = take_value(input) % INT64_C(1000000000000000);
+    if (is_open())
+        context_wait(&context, &wait, &circumstances);
+}
+
+static void step_wait_after(struct input *input)
+{
+    wait_for(input, ASKED_AFTER);
+}
+
+static void step_wait_synchronized(struct input *input)
+{
+    wait_for(input, ASKED_SYNCHRONIZED);
+}
+
+/* The draft as bytes, which lie anywhere and end anywhere. From the heap, so that the address sanitizer sees
+ * reads beyond the end. */
+static unsigned char *copy_at(unsigned offset, const unsigned char *bytes, size_t size_bytes)
+{
+    unsigned char *copy = (unsigned char *)malloc(offset + size_bytes > 0 ? offset + size_bytes : 1);
+    if (copy == NULL)
+        exit(2);
+    memcpy(copy + offset, bytes, size_bytes);
+    return copy;
+}
+
+static void step_from_bytes(struct input *input)
+{
+    const uint8_t places = take_u8(input);
+    const unsigned offset = places & 7, page_offset = places >> 3 & 7;
+    const bool has_page = (places & 0x40) != 0;
+    const int64_t monotonic_ns = take_instant(input), realtime_ns = take_value(input);
+    const size_t segment_bytes = least(draft.segment_bytes, sizeof draft.segment);
+    const size_t page_bytes = least(draft.page_bytes, sizeof draft.page);
+    unsigned char *segment = copy_at(offset, draft.segment, segment_bytes);
+    unsigned char *page = copy_at(page_offset, draft.page, page_bytes);
+    const struct oracle_answer right = oracle_answer_from_bytes(
+        draft.segment, segment_bytes, has_page ? draft.page : NULL, page_bytes, realtime_ns, monotonic_ns);
+    clockbound_interval interval;
+    memset(&interval, UNTOUCHED, sizeof interval);
+    clockbound_err const *err =
+        clockbound_interval_from_bytes(segment + offset, segment_bytes, has_page ? page + page_offset : NULL,
+                                       has_page ? page_bytes : 0, realtime_ns, monotonic_ns, &interval);
+    if (memcmp(segment + offset, draft.segment, segment_bytes) != 0 ||
+        memcmp(page + page_offset, draft.page, page_bytes) != 0)
+        fail("from bytes: the bytes were changed");
+    free(segment);
+    free(page);
+    if (explain)
+        fprintf(stderr, "  from bytes: %s\n", judge_kind_name(err != NULL ? err->kind : CLOCKBOUND_ERR_NONE));
+    if (err != NULL) {
+        judge_error("from bytes", err, 1u << right.kind, -1);
+        if (!judge_is_untouched(&interval, sizeof interval))
+            fail("from bytes: failed, and wrote to *interval");
+    } else if (right.kind != CLOCKBOUND_ERR_NONE || interval.earliest_ns != right.earliest_ns ||
+               interval.latest_ns != right.latest_ns || interval.clock_status != right.status)
+        fail("from bytes: %" PRId64 " to %" PRId64 ", status %d; expected %s, %" PRId64 " to %" PRId64
+             ", status %d",
+             interval.earliest_ns, interval.latest_ns, (int)interval.clock_status,
+             judge_kind_name(right.kind), (int64_t)right.earliest_ns, (int64_t)right.latest_ns,
+             (int)right.status);
 }
 
 static void step_wait(struct input *input)
@@ -440,6 +599,11 @@ static const struct {
     {"interval", step_interval, false},
     {"coarse clocks", step_coarse_clocks, false},
     {"break clock", step_break_clock, false},
+    {"from bytes", step_from_bytes, true},
+    {"ask more", step_ask_more, true},
+    {"tai", step_tai, false},
+    {"wait after", step_wait_after, true},
+    {"wait synchronized", step_wait_synchronized, true},
 };
 #define STEPS_COUNT (sizeof steps / sizeof steps[0])
 /* A fixed number, and new steps at the end of the list, so that old inputs keep their meaning. */

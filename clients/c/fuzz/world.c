@@ -14,7 +14,8 @@
 /* Theirs are from here on, so that the lowest free descriptor tells whether the reader left one open. */
 #define FILES_DESCRIPTOR 300
 #define TICK_NS INT64_C(4000000)
-#define READINGS_MAX 32
+#define READINGS_MAX 64
+#define HELD_UP_NS INT64_C(1100000000)
 #define OFFSETS_MAX 256
 
 /* Numbers that nothing else uses, and below the usual limit of 1024. */
@@ -137,8 +138,13 @@ static struct {
     unsigned reads_count;
     unsigned step_before;
     int64_t step_ns;
+    int32_t tai_offset_s, tai_next_s;
+    unsigned tai_change_before;
+    bool tai_was_unknown;
+    uint8_t held_up;
     struct reading readings[READINGS_MAX];
     size_t readings_count;
+    int (*sleep_until)(int64_t monotonic_ns);
 } clocks;
 
 int64_t clock_monotonic_ns(void)
@@ -171,9 +177,19 @@ static void set_offset(int64_t offset_ns)
     clocks.offset_ns = offset_ns;
 }
 
+int64_t clock_realtime_ns(void)
+{
+    return clocks.monotonic_ns + clocks.offset_ns;
+}
+
 void clock_set_realtime(int64_t realtime_ns)
 {
     set_offset(realtime_ns - clocks.monotonic_ns);
+}
+
+void clock_step_realtime(int64_t step_ns)
+{
+    set_offset(clocks.offset_ns + step_ns);
 }
 
 void clock_break(enum clock_failure failure)
@@ -193,6 +209,34 @@ void clock_arrange(uint32_t pauses, unsigned step_before, int64_t step_ns)
     clocks.step_before = step_before;
     clocks.step_ns = step_ns;
     clocks.readings_count = 0;
+    clocks.tai_was_unknown = clocks.tai_offset_s <= 0;
+}
+
+/* The kernel says 0 when it doesn't know; TAI was never behind. */
+static void set_tai_offset(int32_t offset_s)
+{
+    clocks.tai_offset_s = offset_s;
+    if (offset_s <= 0)
+        clocks.tai_was_unknown = true;
+}
+
+void clock_set_tai(int32_t offset_s, unsigned change_before, int32_t next_s)
+{
+    clocks.tai_change_before = change_before;
+    clocks.tai_next_s = next_s;
+    set_tai_offset(offset_s);
+}
+
+void clock_hold_up(uint8_t tai_readings)
+{
+    clocks.held_up = tai_readings;
+    if (tai_readings != 0)
+        clocks.tai_was_unknown = true;
+}
+
+bool clock_tai_was_unknown(void)
+{
+    return clocks.tai_was_unknown;
 }
 
 size_t clock_readings(const struct reading **readings)
@@ -201,23 +245,50 @@ size_t clock_readings(const struct reading **readings)
     return clocks.readings_count;
 }
 
+void clock_arrange_sleeps(int (*sleep_until)(int64_t monotonic_ns))
+{
+    clocks.sleep_until = sleep_until;
+}
+
+int cb_fuzz_clock_nanosleep(clockid_t clock, int flags, const struct timespec *until, struct timespec *left)
+{
+    (void)left;
+    if (clock != CLOCK_MONOTONIC || flags != TIMER_ABSTIME)
+        fail("the reader sleeps by clock %d, with flags %d: a signal or a step could make that longer",
+             (int)clock, flags);
+    if (until->tv_sec < 0 || until->tv_nsec < 0 || until->tv_nsec > 999999999)
+        fail("the reader sleeps until %lld s and %ld ns", (long long)until->tv_sec, until->tv_nsec);
+    if (clocks.sleep_until == NULL)
+        fail("the reader sleeps in a call that isn't a wait");
+    return clocks.sleep_until((int64_t)until->tv_sec * 1000000000 + until->tv_nsec);
+}
+
 int cb_fuzz_clock_gettime(clockid_t clock, struct timespec *reading)
 {
     const bool coarse = clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_REALTIME_COARSE;
     clocks.monotonic_ns += (coarse ? clocks.coarse_cost_ns : 20) + (clocks.pauses & 1) * INT64_C(4100000);
     clocks.pauses >>= 1;
+    if (clock == CLOCK_TAI) {
+        clocks.monotonic_ns += (clocks.held_up & 1) * HELD_UP_NS;
+        clocks.held_up >>= 1;
+    }
+    if (clocks.reads_count == clocks.tai_change_before)
+        set_tai_offset(clocks.tai_next_s);
     if (clocks.reads_count++ == clocks.step_before && clocks.step_ns != 0)
         set_offset(clocks.offset_ns + clocks.step_ns);
 
     int64_t ns = clocks.monotonic_ns;
     if (coarse)
         ns -= ns % TICK_NS;
-    else if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
+    else if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME && clock != CLOCK_TAI)
         fail("the reader reads clock %d, which the fuzzer doesn't know", (int)clock);
-    if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
+    if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI)
         ns += clocks.offset_ns;
     if (clock == CLOCK_REALTIME && clocks.readings_count < READINGS_MAX)
-        clocks.readings[clocks.readings_count++] = (struct reading){ns, clocks.monotonic_ns};
+        clocks.readings[clocks.readings_count++] =
+            (struct reading){ns, clocks.monotonic_ns, clocks.tai_offset_s};
+    if (clock == CLOCK_TAI)
+        ns += clocks.tai_offset_s * INT64_C(1000000000);
     reading->tv_sec = (time_t)(ns / 1000000000);
     reading->tv_nsec = (long)(ns % 1000000000);
     if (clock == CLOCK_REALTIME && clocks.failure == CLOCK_BEYOND_2262)
@@ -243,8 +314,10 @@ static void store_next(void)
     loads_since_store = 0;
 }
 
-void cb_fuzz_before_load(void)
+void cb_fuzz_before_load(const volatile void *object, size_t size)
 {
+    if ((uintptr_t)object % size != 0)
+        fail("the reader loads %zu bytes from a place where not every machine can", size);
     while (stores_done < stores_count && loads_since_store >= stores[stores_done].loads_before)
         store_next();
     loads_since_store++;
@@ -348,6 +421,7 @@ void world_begin(void)
     clocks.monotonic_ns = INT64_C(864000) * 1000000000 + 123456789;
     clock_set_realtime(INT64_C(1700000000) * 1000000000);
     clock_arrange(0, 0, 0);
+    clock_set_tai(37, NEVER, 37);
 }
 
 void world_end(void)

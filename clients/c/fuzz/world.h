@@ -46,7 +46,9 @@ void file_restore(struct file *file);
  * each reading that takes 4.1 ms more. */
 int64_t clock_monotonic_ns(void);
 void clock_wait(int64_t wait_ns);
+int64_t clock_realtime_ns(void);
 void clock_set_realtime(int64_t realtime_ns);
+void clock_step_realtime(int64_t step_ns);
 void clock_make_coarse_cost(uint8_t cost_ns);
 /* For the readings from here on: which take long, and before which CLOCK_REALTIME is stepped by step_ns. */
 void clock_arrange(uint32_t pauses, unsigned step_before, int64_t step_ns);
@@ -55,11 +57,24 @@ void clock_arrange(uint32_t pauses, unsigned step_before, int64_t step_ns);
 enum clock_failure { CLOCK_WORKS, CLOCK_REFUSES, CLOCK_BEYOND_2262 };
 void clock_break(enum clock_failure failure);
 
-/* A precise CLOCK_REALTIME reading since clock_arrange, and the monotonic time at which it was taken. */
+/* What CLOCK_TAI is ahead by, and before which reading after the next clock_arrange that becomes `next_s`. */
+#define NEVER UINT32_MAX
+void clock_set_tai(int32_t offset_s, unsigned change_before, int32_t next_s);
+/* Has a bit for each reading of CLOCK_TAI from here on before which the reader stands still for 1.1 s. */
+void clock_hold_up(uint8_t tai_readings);
+/* Whether a reader can't be expected to tell the offset, since clock_arrange. */
+bool clock_tai_was_unknown(void);
+
+/* A precise CLOCK_REALTIME reading since clock_arrange, the monotonic time at which it was taken, and what
+ * CLOCK_TAI was ahead by. */
 struct reading {
     int64_t realtime_ns, monotonic_ns;
+    int32_t tai_offset_s;
 };
 size_t clock_readings(const struct reading **readings);
+
+/* Who says how a sleep until then ends: 0 or EINTR, with the clock moved. NULL: nobody should sleep. */
+void clock_arrange_sleeps(int (*sleep_until)(int64_t monotonic_ns));
 
 /* Another process that changes shared memory while the reader reads: one store before the load that comes
  * after so many others. */

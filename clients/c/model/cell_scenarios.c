@@ -108,6 +108,18 @@ static uint64_t recall(unsigned phase, uint64_t newest)
     return number;
 }
 
+/* The cell itself, whether or not anything looks at its sequence first. */
+static uint64_t read_cell(unsigned phase, uint64_t carried)
+{
+    (void)phase;
+    union kept kept;
+    if (!cb_cell_read(&last_good()->cell, &kept, sizeof kept))
+        return carried;
+    model_require(kept.snapshot.record.generation != 0, "something was recalled before anything was kept");
+    model_reach("update 2");
+    return 2;
+}
+
 /* What stands in the cell when all is over. */
 static void the_cell_is_whole(const uint64_t carried[])
 {
@@ -143,6 +155,11 @@ const struct model_scenario model_scenarios[] = {
      KEEPERS_AND_RECALLER(1, 1, 2),
      the_cell_is_whole,
      {"update 2", "update 3"}},
+    {"an empty cell",
+     empty,
+     {{"keeper 1", keep_2_4, 1}, {"reader", read_cell, 2}},
+     the_cell_is_whole,
+     {"update 2"}},
     {"two keepers, three snapshots",
      holds_1,
      KEEPERS_AND_RECALLER(2, 1, 2),

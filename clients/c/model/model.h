@@ -42,7 +42,10 @@ struct model_scenario {
 /* Each program of the model has one list. */
 extern const struct model_scenario model_scenarios[];
 
-/* The shared memory. Nothing but the operations below can touch it: it is mapped without access. */
+/* The shared memory, one page. Nothing but the operations below can touch it: it is mapped without access.
+ * The pages before and after it are ordinary memory, for what a structure holds besides its atomic members
+ * and never changes. */
+#define MODEL_PAGE_BYTES 4096
 unsigned char *model_shared(void);
 
 /* Declares, in a setup, an object in shared memory. Bit t of writers: thread t may store to it. */

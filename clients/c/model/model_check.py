@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import source_mutants
-from source_mutants import Mutant
+from source_mutants import CLOCKS, LAST_GOOD, LAST_GOOD_PAIR, READER, SEQLOCK, Mutant
 
 MODEL = Path(__file__).parent
 SOURCE = MODEL.parent / "src"
-COPIED = ("seqlock.h", "last_good.h", "last_good.c")
+PUBLIC = MODEL.parent / "include"
 EXPLORER = ("explore.c", "machine.c", "replay.c", "visited.c")
-RUN_MAX_S = 50
+RUN_MAX_S = 120
 
 
 class Program(NamedTuple):
@@ -31,16 +31,22 @@ class Program(NamedTuple):
 
     name: str
     file: str
-    runs: tuple[str, ...]  # beginnings of the names of the functions that it runs
+    runs: tuple[
+        tuple[str, str], ...
+    ]  # files, and beginnings of the names of the functions there that it runs
     options: tuple[str, ...] = ()
 
 
 LITMUS = Program("litmus", "litmus.c", ())
-SEQLOCK_RUNS = ("cb_seqlock_", "cb_words_")
+SEQLOCK_RUNS = ((SEQLOCK, "cb_seqlock_"), (SEQLOCK, "cb_words_"))
+CELL_RUNS = ((SEQLOCK, "cb_cell_"), (SEQLOCK, "cb_words_"), (LAST_GOOD, ""))
 PROGRAMS = (
     Program("seqlock, words of 64 bits", "seqlock_scenarios.c", SEQLOCK_RUNS, ("-DMODEL_WORD_BITS=64",)),
     Program("seqlock, words of 32 bits", "seqlock_scenarios.c", SEQLOCK_RUNS, ("-DMODEL_WORD_BITS=32",)),
-    Program("cell", "cell_scenarios.c", ("cb_cell_", "cb_last_good_", "cb_words_")),
+    Program("cell", "cell_scenarios.c", CELL_RUNS),
+    Program("pair", "pair_scenarios.c", ((LAST_GOOD_PAIR, ""),)),
+    Program("context", "context_scenarios.c", ((READER, ""),)),
+    Program("clocks", "clocks_scenarios.c", ((CLOCKS, ""),)),
 )
 
 
@@ -84,9 +90,7 @@ class Builder:
         objects = {file: self._folder / f"{file}.o" for file in EXPLORER}
         if mutant is not None:
             source = self._folder / f"source-{self._builds}"
-            source.mkdir()
-            for file in COPIED:
-                shutil.copy(SOURCE / file, source)
+            shutil.copytree(SOURCE, source)
             original = MODEL if mutant.file in EXPLORER else SOURCE
             text = source_mutants.edited((original / mutant.file).read_text(), mutant)
             (source / mutant.file).write_text(text)
@@ -94,7 +98,7 @@ class Builder:
                 objects[mutant.file] = source / mutant.file
         path = self._folder / f"model-{self._builds}"
         self._compile(
-            *(f"-I{folder}" for folder in (source, SOURCE, MODEL)),
+            *(f"-I{folder}" for folder in (source, SOURCE, PUBLIC, MODEL)),
             *program.options,
             MODEL / program.file,
             *objects.values(),
@@ -126,7 +130,7 @@ def run(path: Path, program: Program, *arguments: str) -> list[Result]:
 def mutant_results(builder: Builder, mutant: Mutant) -> Iterator[Result]:
     """What the scenarios that run the mutant say of it."""
     for program in PROGRAMS:
-        if mutant.function.startswith(program.runs):
+        if any(mutant.file == file and mutant.function.startswith(name) for file, name in program.runs):
             yield from run(builder.build(program, mutant), program)
 
 

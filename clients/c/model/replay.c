@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SHARED_BYTES 4096
+#define SHARED_BYTES MODEL_PAGE_BYTES
 
 enum jump { JUMP_NONE, JUMP_OPERATION, JUMP_BROKEN };
 
@@ -94,9 +94,13 @@ static void on_segv(int signal_number)
 void replay_setup(const struct model_scenario *scenario, struct state *state)
 {
     if (shared == NULL) {
-        shared = (unsigned char *)mmap(NULL, SHARED_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (shared == MAP_FAILED)
+        unsigned char *pages = (unsigned char *)mmap(NULL, 3 * MODEL_PAGE_BYTES, PROT_READ | PROT_WRITE,
+                                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (pages == MAP_FAILED)
             machine_stop("no shared memory");
+        shared = pages + MODEL_PAGE_BYTES;
+        if (mprotect(shared, SHARED_BYTES, PROT_NONE) != 0)
+            machine_stop("no shared memory without access");
         struct sigaction action;
         memset(&action, 0, sizeof action);
         action.sa_handler = on_segv;
@@ -177,20 +181,29 @@ void model_store(volatile void *address, size_t size_bytes, uint64_t value, unsi
 bool model_compare_exchange(volatile void *address, size_t size_bytes, void *expected, uint64_t desired,
                             unsigned success, unsigned failure, const char *function, int line)
 {
-    uint32_t wanted;
-    if (size_bytes != sizeof wanted)
-        machine_stop("a compare-exchange of another size than 4 bytes");
-    memcpy(&wanted, expected, sizeof wanted);
-    const uint32_t found =
-        (uint32_t)operate(&(struct operation){.kind = OPERATION_COMPARE_EXCHANGE,
-                                              .location = location_to_store(address, size_bytes),
-                                              .order = known_order(success),
-                                              .failure_order = known_order(failure),
-                                              .value = desired,
-                                              .expected = wanted,
-                                              .function = function,
-                                              .line = line});
-    memcpy(expected, &found, sizeof found);
+    uint64_t wanted = 0;
+    uint32_t wanted_32;
+    if (size_bytes == sizeof wanted) {
+        memcpy(&wanted, expected, sizeof wanted);
+    } else if (size_bytes == sizeof wanted_32) {
+        memcpy(&wanted_32, expected, sizeof wanted_32);
+        wanted = wanted_32;
+    } else {
+        machine_stop("a compare-exchange of another size than 4 or 8 bytes");
+    }
+    const uint64_t found = operate(&(struct operation){.kind = OPERATION_COMPARE_EXCHANGE,
+                                                       .location = location_to_store(address, size_bytes),
+                                                       .order = known_order(success),
+                                                       .failure_order = known_order(failure),
+                                                       .value = desired,
+                                                       .expected = wanted,
+                                                       .function = function,
+                                                       .line = line});
+    const uint32_t found_32 = (uint32_t)found;
+    if (size_bytes == sizeof found)
+        memcpy(expected, &found, sizeof found);
+    else
+        memcpy(expected, &found_32, sizeof found_32);
     return found == wanted;
 }
 

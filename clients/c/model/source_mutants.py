@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes to the library's own source that the model must catch, or must accept.
 
-A mutant is one edit of seqlock.h or last_good.c. An edit that no longer fits the source is an error, so this
+A mutant is an edit of one function. An edit that no longer fits the source is an error, so this
 file can't fall behind what it is about; and an ordering in the source that has no mutant here is one as well.
 """
 
@@ -10,10 +10,17 @@ from typing import NamedTuple
 
 SEQLOCK = "seqlock.h"
 LAST_GOOD = "last_good.c"
+LAST_GOOD_PAIR = "last_good_pair.c"
+READER = "reader.c"
+CLOCKS = "clocks.c"
 TORN_COPY = "a torn copy counted"
 TORN_FIELD = "a torn field of the page counted"
 TORN_SNAPSHOT = "a torn snapshot was recalled"
 OLDER_SNAPSHOT = "an older snapshot was recalled after a newer one"
+HIDDEN_SNAPSHOT = "a keeper that was held up hid the snapshot before"
+OTHER_SNAPSHOT = "what was kept last wasn't recalled"
+NOT_MAPPED = "a pointer was followed to what isn't mapped"
+EARLY = "the monotonic reading is early"
 
 
 class Mutant(NamedTuple):
@@ -61,7 +68,7 @@ def orderings(source: str) -> list[tuple[str, str]]:
     """(function, operation and order) of each ordering in the source that is more than relaxed."""
     code = without_comments(source)
     found = []
-    for function in re.findall(r"^[a-z][^;{}()]*\b(cb_\w+)\([^;{}]*\)\n\{", code, flags=re.MULTILINE):
+    for function in re.findall(r"^[a-z][^;{}()]*\b(\w+)\([^;{}]*\)\n\{", code, flags=re.MULTILINE):
         begin, end = function_span(source, function)
         for operation in re.finditer(r"\batomic_(\w+?)(?:_explicit)?\s*\(([^;{]*)", code[begin:end]):
             orders = re.findall(r"memory_order_(\w+)", operation[2])
@@ -69,12 +76,14 @@ def orderings(source: str) -> list[tuple[str, str]]:
     return found
 
 
-def weakened(function: str, operation: str, text: str, broken: str, execution: str) -> Mutant:
+def weakened(
+    function: str, operation: str, text: str, broken: str, execution: str, file: str = SEQLOCK
+) -> Mutant:
     """The mutant that makes one ordering relaxed; a relaxed fence is none. `text` stands once in the function."""
     order = operation.split()[1]
     return Mutant(
         weakened_name(function, operation),
-        SEQLOCK,
+        file,
         function,
         ((text, text.replace(f"memory_order_{order}", "memory_order_relaxed", 1)),),
         broken,
@@ -167,6 +176,70 @@ WEAKENED = [
         TORN_SNAPSHOT,
         "The second load of the sequence goes ahead of the words.",
     ),
+    weakened(
+        "reopen",
+        "load acquire",
+        "atomic_load_explicit(&ctx->segment, memory_order_acquire)",
+        NOT_MAPPED,
+        "The second to move sees the first one's pointer, and not the segment that it points to.",
+        READER,
+    ),
+    weakened(
+        "reopen",
+        "compare_exchange_strong release",
+        "memory_order_release, memory_order_relaxed",
+        NOT_MAPPED,
+        "The pointer is seen before the segment that it points to.",
+        READER,
+    ),
+    weakened(
+        "take",
+        "load acquire",
+        "atomic_load_explicit(&ctx->segment, memory_order_acquire)",
+        NOT_MAPPED,
+        "The reader sees the new pointer, and not the segment that it points to.",
+        READER,
+    ),
+    weakened(
+        "vmclock_page",
+        "load acquire",
+        "atomic_load_explicit(&ctx->vmclock, memory_order_acquire)",
+        NOT_MAPPED,
+        "The reader sees the pointer, and not the page that it points to.",
+        READER,
+    ),
+    weakened(
+        "vmclock_page",
+        "compare_exchange_strong acq_rel",
+        "memory_order_acq_rel, memory_order_acquire",
+        NOT_MAPPED,
+        "The pointer is seen before the page that it points to.",
+        READER,
+    ),
+    weakened(
+        "vmclock_page",
+        "compare_exchange_strong acquire",
+        "memory_order_acq_rel, memory_order_acquire",
+        NOT_MAPPED,
+        "The second to map the page goes on with the first one's pointer without seeing what it points to.",
+        READER,
+    ),
+    weakened(
+        "cb_clocks_read",
+        "load acquire",
+        "atomic_load_explicit(&clocks->offset_ns, memory_order_acquire)",
+        EARLY,
+        "The reader has the offset that another one saw after a step, but a real-time reading from before it.",
+        CLOCKS,
+    ),
+    weakened(
+        "cb_clocks_read",
+        "store release",
+        "atomic_store_explicit(&clocks->offset_ns, offset_ns, memory_order_release)",
+        EARLY,
+        "As without the acquire: whoever loads the offset needn't see the step.",
+        CLOCKS,
+    ),
 ]
 
 READ_CHECK = "if (!cb_generation_is_stable(before)) return false;"
@@ -180,6 +253,11 @@ EXCHANGE = (
 )
 STORE_KEY = "atomic_store_explicit(&last_good->key, key, memory_order_relaxed);"
 END_CELL = "cb_cell_end(&last_good->cell, sequence);"
+LOOK = (
+    "return atomic_compare_exchange_strong_explicit(looked_ns, &before, monotonic_ns, memory_order_relaxed, "
+    "memory_order_relaxed);"
+)
+LOAD_OFFSET = "const int64_t known_ns = atomic_load_explicit(&clocks->offset_ns, memory_order_acquire);"
 
 REWRITTEN = [
     Mutant(
@@ -385,6 +463,99 @@ REWRITTEN = [
         "the cell's key and words are of different updates",
         "Keeper 2 takes the cell before keeper 1 has stored the key: the key of one stays with the words of the other.",
     ),
+    Mutant(
+        "cb_last_good_pair_keep: all in one place",
+        LAST_GOOD_PAIR,
+        "cb_last_good_pair_keep",
+        (("record.generation >> 1 & 1", "record.generation & 1"),),
+        HIDDEN_SNAPSHOT,
+        "The keeper of snapshot 3 is held up in the place of 2, and 1 is the newest that can be had.",
+    ),
+    Mutant(
+        "cb_last_good_pair_recall: one place is enough",
+        LAST_GOOD_PAIR,
+        "cb_last_good_pair_recall",
+        (("second && (!first || is_newer(&other, snapshot))", "second && !first"),),
+        OTHER_SNAPSHOT,
+        "The second place has the newer one.",
+    ),
+    Mutant(
+        "cb_last_good_pair_recall: the second place wins",
+        LAST_GOOD_PAIR,
+        "cb_last_good_pair_recall",
+        (("second && (!first || is_newer(&other, snapshot))", "second"),),
+        OTHER_SNAPSHOT,
+        "The first place has the newer one.",
+    ),
+    Mutant(
+        "is_newer: the generation doesn't go round",
+        LAST_GOOD_PAIR,
+        "is_newer",
+        (
+            (
+                "is_past(than->record.generation, snapshot->record.generation)",
+                "snapshot->record.generation > than->record.generation",
+            ),
+        ),
+        OTHER_SNAPSHOT,
+        "65532 is taken for newer than 2.",
+    ),
+    Mutant(
+        "is_newer: the mapping doesn't count",
+        LAST_GOOD_PAIR,
+        "is_newer",
+        (("if (snapshot->serial != than->serial)", "if (false)"),),
+        OTHER_SNAPSHOT,
+        "100 of the mapping before is taken for newer than 2 of this one.",
+    ),
+    Mutant(
+        "reopen: the other's segment unmapped",
+        READER,
+        "reopen",
+        (("cb_segment_unmap(found);", "cb_segment_unmap(current);"),),
+        NOT_MAPPED,
+        "The second to move unmaps what the first one has moved to.",
+    ),
+    Mutant(
+        "vmclock_page: its own page used after another thread's has won",
+        READER,
+        "vmclock_page",
+        (("cb_vmclock_unmap(found); return page;", "cb_vmclock_unmap(found); return found;"),),
+        NOT_MAPPED,
+        "The second to map the page reads what it has just unmapped.",
+    ),
+    Mutant(
+        "may_look: exchange split into load and store",
+        READER,
+        "may_look",
+        (
+            (
+                LOOK,
+                "atomic_store_explicit(looked_ns, monotonic_ns, memory_order_relaxed); return true;",
+            ),
+        ),
+        "not one thread alone looked",
+        "Both load the time of the look before, and both look.",
+    ),
+    Mutant(
+        "cb_clocks_read: offset not compared",
+        CLOCKS,
+        "cb_clocks_read",
+        (("offset_ns == known_ns && offset_ns", "offset_ns"),),
+        EARLY,
+        "A step between the real-time reading and the offset.",
+    ),
+    Mutant(
+        "cb_clocks_read: known offset loaded after the clock",
+        CLOCKS,
+        "cb_clocks_read",
+        (
+            (LOAD_OFFSET, ""),
+            ("if (clocks->coarse_is_cheap) {", "if (clocks->coarse_is_cheap) {" + LOAD_OFFSET),
+        ),
+        EARLY,
+        "The real-time reading, then a step, then another reader stores its offset, and this one finds it twice.",
+    ),
 ]
 
 # Other correct ways to write the same. That the model accepts them shows that it doesn't refuse whatever is new.
@@ -428,6 +599,22 @@ ACCEPTED = [
                 "before = atomic_load_explicit(counter, memory_order_relaxed);" + ACQUIRE_FENCE,
             ),
         ),
+        "",
+        "A fence after a relaxed load orders at least as much as an acquire load.",
+    ),
+    Mutant(
+        "vmclock_page: release exchange",
+        READER,
+        "vmclock_page",
+        (("memory_order_acq_rel", "memory_order_release"),),
+        "",
+        "What it replaces is NULL, which points to nothing. (C11 itself wants success to order as much as failure.)",
+    ),
+    Mutant(
+        "cb_clocks_read: acquire fence after a relaxed load",
+        CLOCKS,
+        "cb_clocks_read",
+        ((LOAD_OFFSET, LOAD_OFFSET.replace("acquire", "relaxed") + ACQUIRE_FENCE),),
         "",
         "A fence after a relaxed load orders at least as much as an acquire load.",
     ),

@@ -30,6 +30,7 @@
 /* Linux's clock ids, which POSIX doesn't have. */
 #define COARSE_REALTIME ((clockid_t)5)
 #define COARSE_MONOTONIC ((clockid_t)6)
+#define TAI ((clockid_t)11)
 
 /* No offset of two clocks: they would be 292 years apart. */
 #define OFFSET_UNKNOWN INT64_MIN
@@ -48,11 +49,16 @@ static bool read_ns(clockid_t clock, int64_t *ns)
     return true;
 }
 
-static clockbound_err const *failure(void)
+static clockbound_err const *failure_of(const char *call, int sys_errno)
 {
     static _Thread_local clockbound_err failed;
-    cb_fail(&failed, CLOCKBOUND_ERR_SYSCALL, errno, "clock_gettime");
+    cb_fail(&failed, CLOCKBOUND_ERR_SYSCALL, sys_errno, call);
     return &failed;
+}
+
+static clockbound_err const *failure(void)
+{
+    return failure_of("clock_gettime", errno);
 }
 
 /* The offset as the coarse clocks have it; OFFSET_UNKNOWN if they can't be read. */
@@ -115,8 +121,47 @@ clockbound_err const *cb_clocks_read(struct cb_clocks *clocks, int64_t *realtime
         if (offset_ns == known_ns && offset_ns != OFFSET_UNKNOWN &&
             !__builtin_sub_overflow(*realtime_ns, offset_ns, monotonic_ns))
             return NULL;
-        /* ORDERING: relaxed; what matters is that it was true before anybody can load it. */
-        atomic_store_explicit(&clocks->offset_ns, offset_ns, memory_order_relaxed);
+        /* ORDERING: release; pairs with the acquire load above: who loads this offset sees the step too. */
+        atomic_store_explicit(&clocks->offset_ns, offset_ns, memory_order_release);
     }
     return read_ns(CLOCK_MONOTONIC, monotonic_ns) ? NULL : failure();
+}
+
+clockbound_err const *cb_clocks_monotonic(int64_t *monotonic_ns)
+{
+    return read_ns(CLOCK_MONOTONIC, monotonic_ns) ? NULL : failure();
+}
+
+clockbound_err const *cb_clocks_tai_offset(int64_t *offset_ns)
+{
+    static const clockbound_err unknown = {CLOCKBOUND_ERR_SYSCALL, ENODATA,
+                                           "the kernel doesn't know the offset of TAI"};
+    for (int attempt = 0; attempt < CB_TAI_ATTEMPTS_COUNT; attempt++) {
+        int64_t before_ns, tai_ns, after_ns, span_ns, most_ns;
+        if (!read_ns(CLOCK_REALTIME, &before_ns) || !read_ns(TAI, &tai_ns) ||
+            !read_ns(CLOCK_REALTIME, &after_ns))
+            return failure();
+        /* Read within a second, and without a step in between, the clocks tell how many whole seconds they
+         * are apart: no more than tai - before, no less than tai - after. */
+        if (__builtin_sub_overflow(after_ns, before_ns, &span_ns) || span_ns >= CB_NANOSECONDS_PER_SECOND ||
+            __builtin_sub_overflow(tai_ns, before_ns, &most_ns))
+            continue;
+        const int64_t whole_ns = most_ns - most_ns % CB_NANOSECONDS_PER_SECOND;
+        if (most_ns - whole_ns > span_ns)
+            continue;
+        /* TAI was ahead by 10 s when UTC began. */
+        if (whole_ns <= 0)
+            return &unknown;
+        *offset_ns = whole_ns;
+        return NULL;
+    }
+    return &unknown;
+}
+
+clockbound_err const *cb_clocks_sleep_until(int64_t monotonic_ns)
+{
+    const struct timespec until = {.tv_sec = (time_t)(monotonic_ns / CB_NANOSECONDS_PER_SECOND),
+                                   .tv_nsec = (long)(monotonic_ns % CB_NANOSECONDS_PER_SECOND)};
+    const int sys_errno = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    return sys_errno == 0 || sys_errno == EINTR ? NULL : failure_of("clock_nanosleep", sys_errno);
 }

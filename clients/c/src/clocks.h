@@ -24,4 +24,17 @@ void cb_clocks_init(struct cb_clocks *clocks);
  */
 clockbound_err const *cb_clocks_read(struct cb_clocks *clocks, int64_t *realtime_ns, int64_t *monotonic_ns);
 
+/* CLOCK_MONOTONIC alone. NULL, or an error as above; so in what follows. */
+clockbound_err const *cb_clocks_monotonic(int64_t *monotonic_ns);
+
+/* Attempts at an offset of TAI: nobody steps the clock that often. */
+#define CB_TAI_ATTEMPTS_COUNT 3
+
+/* CLOCK_TAI - CLOCK_REALTIME as the kernel has it, whole seconds and never 0: that is how the kernel says
+ * that it doesn't know. */
+clockbound_err const *cb_clocks_tai_offset(int64_t *offset_ns);
+
+/* Sleeps until CLOCK_MONOTONIC shows monotonic_ns, or a signal comes. */
+clockbound_err const *cb_clocks_sleep_until(int64_t monotonic_ns);
+
 #endif

@@ -14,10 +14,13 @@ union kept {
 };
 _Static_assert(sizeof(union kept) <= CB_CELL_WORDS * sizeof(cb_word), "the cell is large enough");
 
-/* Whether `kept` is the snapshot of `key` or one that came a few updates after it. */
+/* Whether `kept` is the snapshot of `key`, one that came a few updates after it, or one of a later file. */
 static bool is_newer(uint32_t kept, uint32_t key)
 {
-    return kept != 0 && kept >> 16 == key >> 16 && (uint16_t)(kept - key) <= BEHIND_MAX;
+    if (kept == 0)
+        return false;
+    const uint16_t files_later = (uint16_t)((kept >> 16) - (key >> 16));
+    return files_later == 0 ? (uint16_t)(kept - key) <= BEHIND_MAX : files_later <= INT16_MAX;
 }
 
 void cb_last_good_keep(struct cb_last_good *last_good, uint16_t serial, const struct cb_snapshot *snapshot)
@@ -43,6 +46,9 @@ void cb_last_good_keep(struct cb_last_good *last_good, uint16_t serial, const st
 bool cb_last_good_recall(const struct cb_last_good *last_good, struct cb_snapshot *snapshot)
 {
     union kept kept;
+    /* ORDERING: relaxed; nothing was ever stored, and attempts would not change that. */
+    if (atomic_load_explicit(&last_good->cell.sequence, memory_order_relaxed) == 0)
+        return false;
     for (int attempt = 0; attempt < CB_READ_ATTEMPTS_COUNT; attempt++) {
         if (cb_cell_read(&last_good->cell, &kept, sizeof kept)) {
             *snapshot = kept.snapshot;

@@ -7,6 +7,7 @@
 
 #include "clocks.h"
 #include "last_good_pair.h"
+#include "refusal.h"
 #include "segment.h"
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "the time of the last look is shared without a lock");
@@ -26,7 +27,7 @@ struct clockbound_ctx {
 /* Serial and generation of no snapshot: stable generations are even, and no writer leaves 65535 for long. */
 #define NO_KEY UINT32_MAX
 
-static const clockbound_err null_argument = {CLOCKBOUND_ERR_SYSCALL, EINVAL, "a required argument is NULL"};
+const clockbound_err cb_null_argument = {CLOCKBOUND_ERR_SYSCALL, EINVAL, "a required argument is NULL"};
 static const clockbound_err no_snapshot = {CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0,
                                            "no consistent snapshot of the segment was ever seen"};
 static const clockbound_err malformed = {CLOCKBOUND_ERR_SEGMENT_MALFORMED, 0,
@@ -34,6 +35,8 @@ static const clockbound_err malformed = {CLOCKBOUND_ERR_SEGMENT_MALFORMED, 0,
 static const clockbound_err causality = {
     CLOCKBOUND_ERR_CAUSALITY_BREACH, 0,
     "the segment is from the future of this process's monotonic clock (another time namespace?)"};
+static const clockbound_err tai_changes = {CLOCKBOUND_ERR_SYSCALL, ENODATA,
+                                           "the kernel's offset of TAI changes all the time"};
 
 /* True for one caller in each REOPEN_INTERVAL_NS. */
 static bool may_look(clockbound_ctx *ctx, _Atomic int64_t *looked_ns)
@@ -43,7 +46,7 @@ static bool may_look(clockbound_ctx *ctx, _Atomic int64_t *looked_ns)
         return false;
     /* ORDERING: relaxed; the value guards nothing but itself. */
     int64_t before = atomic_load_explicit(looked_ns, memory_order_relaxed);
-    if (monotonic_ns - before < CB_REOPEN_INTERVAL_NS)
+    if (before > monotonic_ns - CB_REOPEN_INTERVAL_NS)
         return false;
     return atomic_compare_exchange_strong_explicit(looked_ns, &before, monotonic_ns, memory_order_relaxed,
                                                    memory_order_relaxed);
@@ -88,15 +91,12 @@ static bool try_again(clockbound_ctx *ctx, const struct cb_segment *segment, str
     return false;
 }
 
-/* A snapshot of the segment, or else the last good one. */
-static bool take(clockbound_ctx *ctx, struct cb_snapshot *snapshot)
+/* A snapshot of the segment. */
+static inline bool take(clockbound_ctx *ctx, struct cb_snapshot *snapshot)
 {
     /* ORDERING: acquire; pairs with the release exchange of reopen. */
     const struct cb_segment *segment = atomic_load_explicit(&ctx->segment, memory_order_acquire);
-    if (!cb_segment_snapshot(segment, 1, snapshot) && !try_again(ctx, segment, snapshot))
-        return cb_last_good_pair_recall(&ctx->last_good, snapshot);
-    cb_last_good_pair_keep(&ctx->last_good, snapshot);
-    return true;
+    return cb_segment_snapshot(segment, 1, snapshot) || try_again(ctx, segment, snapshot);
 }
 
 static bool is_older_than_grace(const struct cb_snapshot *snapshot, int64_t monotonic_ns)
@@ -135,7 +135,7 @@ static bool is_disrupted(clockbound_ctx *ctx, const struct cb_snapshot *snapshot
     return page == NULL || !cb_vmclock_marker(page, &marker) || marker != snapshot->record.disruption_marker;
 }
 
-static clockbound_err const *as_error(clockbound_err_kind kind)
+clockbound_err const *cb_interval_error(clockbound_err_kind kind)
 {
     switch (kind) {
     case CLOCKBOUND_ERR_NONE:
@@ -157,15 +157,20 @@ static clockbound_err const *ask(clockbound_ctx *ctx, const int64_t *given_realt
     for (int moved = 0;; moved++) {
         struct cb_snapshot snapshot;
         int64_t realtime_ns, monotonic_ns;
-        const bool taken = take(ctx, &snapshot);
+        const bool fresh = take(ctx, &snapshot);
+        const bool taken = fresh || cb_last_good_pair_recall(&ctx->last_good, &snapshot);
+        clockbound_err const *failed = NULL;
         if (given_realtime_ns != NULL) {
             realtime_ns = *given_realtime_ns;
             monotonic_ns = *given_monotonic_ns;
         } else {
-            clockbound_err const *failed = cb_clocks_read(&ctx->clocks, &realtime_ns, &monotonic_ns);
-            if (failed != NULL)
-                return failed;
+            failed = cb_clocks_read(&ctx->clocks, &realtime_ns, &monotonic_ns);
         }
+        /* Only now: before a processor reads a precise clock it ends what it has begun. */
+        if (fresh)
+            cb_last_good_pair_keep(&ctx->last_good, &snapshot);
+        if (failed != NULL)
+            return failed;
         /* The page is looked at last, so that a disruption up to the clock readings is seen. */
         const clockbound_err_kind kind = taken ? cb_interval_at(&snapshot, realtime_ns, monotonic_ns,
                                                                 is_disrupted(ctx, &snapshot), interval)
@@ -174,7 +179,7 @@ static clockbound_err const *ask(clockbound_ctx *ctx, const int64_t *given_realt
             return NULL;
         const bool old = !taken || is_older_than_grace(&snapshot, monotonic_ns);
         if (!old || moved != 0 || !reopen(ctx))
-            return as_error(kind);
+            return cb_interval_error(kind);
     }
 }
 
@@ -189,6 +194,31 @@ clockbound_err const *cb_reader_now_at(clockbound_ctx *ctx, int64_t realtime_ns,
     return ask(ctx, &realtime_ns, &monotonic_ns, interval);
 }
 
+clockbound_err const *cb_reader_now_tai(clockbound_ctx *ctx, struct cb_interval *interval)
+{
+    /* The offset must be the same before and after, or it isn't known which one the reading had. It changes
+     * with a leap second, and when somebody sets it. */
+    for (int attempt = 0; attempt < CB_TAI_ATTEMPTS_COUNT; attempt++) {
+        int64_t before_ns, after_ns;
+        struct cb_interval utc;
+        clockbound_err const *failed = cb_clocks_tai_offset(&before_ns);
+        if (failed == NULL)
+            failed = cb_reader_now(ctx, &utc);
+        if (failed == NULL)
+            failed = cb_clocks_tai_offset(&after_ns);
+        if (failed != NULL)
+            return failed;
+        if (before_ns != after_ns)
+            continue;
+        if (__builtin_add_overflow(utc.earliest_ns, after_ns, &utc.earliest_ns) ||
+            __builtin_add_overflow(utc.latest_ns, after_ns, &utc.latest_ns))
+            return &malformed;
+        *interval = utc;
+        return NULL;
+    }
+    return &tai_changes;
+}
+
 /* ns as seconds and nanoseconds, which are never negative; so before 1970 the seconds are rounded down. */
 static struct timespec as_timespec(int64_t ns)
 {
@@ -200,32 +230,18 @@ static struct timespec as_timespec(int64_t ns)
     return (struct timespec){.tv_sec = (time_t)sec, .tv_nsec = (long)nsec};
 }
 
-static clockbound_err const *as_result(clockbound_err const *failed, const struct cb_interval *interval,
-                                       clockbound_now_result *result)
-{
-    if (failed != NULL)
-        return failed;
-    result->earliest = as_timespec(interval->earliest_ns);
-    result->latest = as_timespec(interval->latest_ns);
-    result->clock_status = interval->status;
-    return NULL;
-}
-
 clockbound_err const *clockbound_now(clockbound_ctx *ctx, clockbound_now_result *result)
 {
     struct cb_interval interval;
     if (ctx == NULL || result == NULL)
-        return &null_argument;
-    return as_result(cb_reader_now(ctx, &interval), &interval, result);
-}
-
-clockbound_err const *clockbound_now_at(clockbound_ctx *ctx, int64_t realtime_ns, int64_t monotonic_ns,
-                                        clockbound_now_result *result)
-{
-    struct cb_interval interval;
-    if (ctx == NULL || result == NULL)
-        return &null_argument;
-    return as_result(cb_reader_now_at(ctx, realtime_ns, monotonic_ns, &interval), &interval, result);
+        return &cb_null_argument;
+    clockbound_err const *failed = cb_reader_now(ctx, &interval);
+    if (failed != NULL)
+        return failed;
+    result->earliest = as_timespec(interval.earliest_ns);
+    result->latest = as_timespec(interval.latest_ns);
+    result->clock_status = interval.status;
+    return NULL;
 }
 
 clockbound_ctx *clockbound_open(char const *shm_path, clockbound_err *err)
@@ -238,7 +254,7 @@ clockbound_ctx *clockbound_vmclock_open(char const *shm_path, char const *vmcloc
     const char *failed_path;
     if (shm_path == NULL || vmclock_path == NULL) {
         if (err != NULL)
-            *err = null_argument;
+            *err = cb_null_argument;
         return NULL;
     }
     return cb_reader_open(shm_path, vmclock_path, err, &failed_path);
@@ -254,8 +270,8 @@ static clockbound_ctx *new_context(const char *shm_path, const char *vmclock_pat
     atomic_init(&ctx->stuck_key, NO_KEY);
     atomic_init(&ctx->segment, NULL);
     atomic_init(&ctx->vmclock, NULL);
-    atomic_init(&ctx->segment_looked_ns, INT64_MIN / 2);
-    atomic_init(&ctx->vmclock_looked_ns, INT64_MIN / 2);
+    atomic_init(&ctx->segment_looked_ns, -CB_REOPEN_INTERVAL_NS);
+    atomic_init(&ctx->vmclock_looked_ns, -CB_REOPEN_INTERVAL_NS);
     ctx->shm_path = strdup(shm_path);
     ctx->vmclock_path = strdup(vmclock_path);
     if (ctx->shm_path == NULL || ctx->vmclock_path == NULL) {
@@ -283,7 +299,10 @@ clockbound_ctx *cb_reader_open(const char *shm_path, const char *vmclock_path, c
     atomic_init(&ctx->segment, segment);
     /* A segment in the middle of an update doesn't fail to open; clockbound_now() looks again. */
     struct cb_snapshot snapshot;
-    if (take(ctx, &snapshot) && snapshot.record.clock_disruption_support_enabled != 0) {
+    const bool taken = take(ctx, &snapshot);
+    if (taken)
+        cb_last_good_pair_keep(&ctx->last_good, &snapshot);
+    if (taken && snapshot.record.clock_disruption_support_enabled != 0) {
         struct cb_vmclock_page *page = cb_vmclock_map(vmclock_path, err);
         if (page == NULL) {
             *failed_path = vmclock_path;

@@ -13,9 +13,13 @@
 clockbound_ctx *cb_reader_open(const char *shm_path, const char *vmclock_path, clockbound_err *err,
                                const char **failed_path);
 
-/* As clockbound_now() and clockbound_now_at(); ctx and interval must not be NULL. */
+/* As clockbound_now_ns(), clockbound_now_at() and clockbound_now_tai(); ctx and interval must not be NULL. */
 clockbound_err const *cb_reader_now(clockbound_ctx *ctx, struct cb_interval *interval);
 clockbound_err const *cb_reader_now_at(clockbound_ctx *ctx, int64_t realtime_ns, int64_t monotonic_ns,
                                        struct cb_interval *interval);
+clockbound_err const *cb_reader_now_tai(clockbound_ctx *ctx, struct cb_interval *interval);
+
+/* What cb_interval_at() returned, as an error; NULL if none. */
+clockbound_err const *cb_interval_error(clockbound_err_kind kind);
 
 #endif

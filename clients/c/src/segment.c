@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,8 +118,8 @@ static struct cb_segment *map_checked(int descriptor, const struct stat *status,
     return segment;
 }
 
-struct cb_segment *cb_segment_map(const char *path, const struct cb_segment *current, bool *same,
-                                  clockbound_err *err)
+static struct cb_segment *open_and_map(const char *path, const struct cb_segment *current, bool *same,
+                                       clockbound_err *err)
 {
     *same = false;
     /* O_NONBLOCK: a FIFO in the segment's place must not hang us. */
@@ -138,10 +140,51 @@ struct cb_segment *cb_segment_map(const char *path, const struct cb_segment *cur
     return segment;
 }
 
+/* A thread that is cancelled here would leave a descriptor or a mapping behind, so it is cancelled later. */
+struct cb_segment *cb_segment_map(const char *path, const struct cb_segment *current, bool *same,
+                                  clockbound_err *err)
+{
+    int previous;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &previous);
+    struct cb_segment *segment = open_and_map(path, current, same, err);
+    pthread_setcancelstate(previous, NULL);
+    return segment;
+}
+
 void cb_segment_unmap(struct cb_segment *segment)
 {
     munmap((void *)(uintptr_t)segment->bytes, LARGEST_LAYOUT_BYTES);
     free(segment);
+}
+
+/* The layouts have the same fields, except that layout 1 lacks some. */
+static inline void load_record(const unsigned char *bytes, uint16_t version, struct cb_segment_record *record)
+{
+    if (version == CB_SEGMENT_V1_VERSION)
+        cb_segment_v1_load(bytes, record);
+    else
+        cb_segment_v2_load(bytes, record);
+}
+
+bool cb_segment_copy(const void *bytes, size_t size_bytes, struct cb_snapshot *snapshot, clockbound_err *err)
+{
+    /* The caller's bytes may lie anywhere; words are loaded from where they are aligned. */
+    _Alignas(cb_word) unsigned char copy[LARGEST_LAYOUT_BYTES] = {0};
+    if (size_bytes < HEADER_BYTES) {
+        cb_fail(err, CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0, "too short for a segment's header");
+        return false;
+    }
+    memcpy(copy, bytes, size_bytes < sizeof copy ? size_bytes : sizeof copy);
+    const off_t file_bytes = size_bytes < UINT32_MAX ? (off_t)size_bytes : (off_t)UINT32_MAX;
+    if (!check_header(copy, file_bytes, &snapshot->version, err))
+        return false;
+    snapshot->serial = 0;
+    load_record(copy, snapshot->version, &snapshot->record);
+    if (snapshot->record.generation % 2 != 0) {
+        cb_fail(err, CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0, "the copy was taken during an update");
+        return false;
+    }
+    return true;
 }
 
 /* Made once for each layout, with its version and size as constants: then the words stay in registers. */
@@ -164,10 +207,7 @@ __attribute__((always_inline)) static inline bool snapshot_of(const struct cb_se
             snapshot->version = version;
             snapshot->serial = segment->serial;
             cb_segment_v2_store_generation(copy, generation);
-            if (version == CB_SEGMENT_V1_VERSION)
-                cb_segment_v1_load(copy, &snapshot->record);
-            else
-                cb_segment_v2_load(copy, &snapshot->record);
+            load_record(copy, version, &snapshot->record);
             return true;
         }
     }
@@ -206,7 +246,7 @@ static bool check_page(const unsigned char *bytes, off_t page_bytes, clockbound_
     return true;
 }
 
-struct cb_vmclock_page *cb_vmclock_map(const char *path, clockbound_err *err)
+static struct cb_vmclock_page *open_and_map_page(const char *path, clockbound_err *err)
 {
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
@@ -237,6 +277,15 @@ struct cb_vmclock_page *cb_vmclock_map(const char *path, clockbound_err *err)
     return page;
 }
 
+struct cb_vmclock_page *cb_vmclock_map(const char *path, clockbound_err *err)
+{
+    int previous;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &previous); /* as in cb_segment_map */
+    struct cb_vmclock_page *page = open_and_map_page(path, err);
+    pthread_setcancelstate(previous, NULL);
+    return page;
+}
+
 void cb_vmclock_unmap(struct cb_vmclock_page *page)
 {
     if (page == NULL)
@@ -257,4 +306,20 @@ bool cb_vmclock_marker(const struct cb_vmclock_page *page, uint64_t *marker)
         cb_spin_pause();
     }
     return false;
+}
+
+bool cb_vmclock_copy(const void *bytes, size_t size_bytes, bool *readable, uint64_t *marker,
+                     clockbound_err *err)
+{
+    unsigned char copy[CB_VMCLOCK_SIZE_BYTES];
+    if (size_bytes < sizeof copy) {
+        cb_fail(err, CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0, "too short for a VMClock page");
+        return false;
+    }
+    memcpy(copy, bytes, sizeof copy);
+    if (!check_page(copy, size_bytes < UINT32_MAX ? (off_t)size_bytes : (off_t)UINT32_MAX, err))
+        return false;
+    *readable = cb_vmclock_load_seq_count(copy) % 2 == 0;
+    *marker = cb_vmclock_load_disruption_marker(copy);
+    return true;
 }

@@ -4,6 +4,7 @@
 #define CLOCKBOUND_SEGMENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -41,6 +42,9 @@ void cb_segment_unmap(struct cb_segment *segment);
 /* A consistent copy of the segment's record (rule read.consistent). False if no attempt gave one. */
 bool cb_segment_snapshot(const struct cb_segment *segment, int attempts, struct cb_snapshot *snapshot);
 
+/* A snapshot from a copy of a segment. False with *err set (rules open.*, read.consistent). */
+bool cb_segment_copy(const void *bytes, size_t size_bytes, struct cb_snapshot *snapshot, clockbound_err *err);
+
 /* The generation that the segment has at this moment. */
 uint16_t cb_segment_generation(const struct cb_segment *segment);
 
@@ -52,5 +56,12 @@ void cb_vmclock_unmap(struct cb_vmclock_page *page);
 
 /* The page's disruption marker, within a bounded number of attempts. False if it can't be read. */
 bool cb_vmclock_marker(const struct cb_vmclock_page *page, uint64_t *marker);
+
+/*
+ * The disruption marker from a copy of the page. False with *err set if it isn't one; *readable becomes false
+ * if it was taken during an update.
+ */
+bool cb_vmclock_copy(const void *bytes, size_t size_bytes, bool *readable, uint64_t *marker,
+                     clockbound_err *err);
 
 #endif

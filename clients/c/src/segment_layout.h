@@ -18,6 +18,8 @@
 #define CB_READ_ATTEMPTS_COUNT INT64_C(1000)
 /* Least time between two looks at whether the path names another file. */
 #define CB_REOPEN_INTERVAL_NS INT64_C(1000000000)
+/* The longest that a client that waits sleeps between two looks at the segment. */
+#define CB_WAIT_SLICE_NS INT64_C(100000000)
 /* How long after as_of the daemon's guarantee ends. */
 #define CB_VOID_AFTER_NS INT64_C(1000000000000)
 /* The bound that is published before the first synchronisation: 100 Julian years. */
@@ -30,6 +32,52 @@
 #define CB_STALE_POLLS_COUNT INT64_C(8)
 /* A sample from farther in the future than this isn't usable. */
 #define CB_FUTURE_SAMPLE_TOLERANCE_NS INT64_C(1000000000)
+/* Good measurements of each source that chronyd is to take after a disruption. */
+#define CB_BURST_GOOD_COUNT INT64_C(4)
+/* Measurements of each source that it is to try for that. */
+#define CB_BURST_TOTAL_COUNT INT64_C(8)
+/* After this it is told to do so again, and then at intervals that double. */
+#define CB_BURST_AGAIN_NS INT64_C(10000000000)
+/* Least time between two answers from which the growth of chronyd's dispersion is computed. */
+#define CB_GROWTH_WINDOW_NS INT64_C(500000000)
+
+/* The name of a clockbound_clock_status; NULL if there is no such member. */
+static inline const char *cb_clock_status_name(int value)
+{
+    switch (value) {
+    case 0:
+        return "UNKNOWN";
+    case 1:
+        return "SYNCHRONIZED";
+    case 2:
+        return "FREE_RUNNING";
+    case 3:
+        return "DISRUPTED";
+    default:
+        return NULL;
+    }
+}
+
+/* The name of a clockbound_err_kind; NULL if there is no such member. */
+static inline const char *cb_err_kind_name(int value)
+{
+    switch (value) {
+    case 0:
+        return "NONE";
+    case 1:
+        return "SYSCALL";
+    case 2:
+        return "SEGMENT_NOT_INITIALIZED";
+    case 3:
+        return "SEGMENT_MALFORMED";
+    case 4:
+        return "CAUSALITY_BREACH";
+    case 5:
+        return "SEGMENT_VERSION_NOT_SUPPORTED";
+    default:
+        return NULL;
+    }
+}
 
 static inline int32_t cb_load_i32(const void *from)
 {

@@ -2,7 +2,7 @@
 execute_process(COMMAND ${NM} -D --defined-only --format=just-symbols ${LIBRARY}
   OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "clockbound_[a-z_]+" exported "${symbols}")
-string(REGEX REPLACE "clockbound_[a-z_]+@@?CLOCKBOUND_[0-9]+|CLOCKBOUND_[0-9]+(@@?CLOCKBOUND_[0-9]+)?" "" others "${symbols}")
+string(REGEX REPLACE "clockbound_[a-z_]+@@?CLOCKBOUND_[A-Z0-9_]+|CLOCKBOUND_[A-Z0-9_]+(@@?CLOCKBOUND_[A-Z0-9_]+)?" "" others "${symbols}")
 string(STRIP "${others}" others)
 file(READ ${MAP} map)
 string(REGEX MATCHALL "clockbound_[a-z_]+" wanted "${map}")

@@ -5,6 +5,7 @@ Not covered, because the tool cannot see it:
   one's memory order; the checkers here do not reorder either. That is the subject of the model checks.
 - helgrind and drd: they know nothing of C11 atomics, and take each for a data race. ThreadSanitizer does.
 - 32-bit time: the tests refuse to be built with it.
+- System calls on the hot path, under qemu-user, valgrind and ThreadSanitizer: these make some of their own.
 - C++ with musl: musl-tools has none. The fuzzer's corpus on armhf: its oracle needs 128-bit integers.
 """
 

@@ -41,6 +41,17 @@ OFFSET(clockbound_now_result, earliest, 0);
 OFFSET(clockbound_now_result, latest, 16);
 OFFSET(clockbound_now_result, clock_status, 32);
 
+#if defined(__i386__)
+#define INTERVAL_BYTES 20
+#else
+#define INTERVAL_BYTES 24
+#endif
+SIZE(clockbound_interval, INTERVAL_BYTES);
+OFFSET(clockbound_interval, earliest_ns, 0);
+OFFSET(clockbound_interval, latest_ns, 8);
+OFFSET(clockbound_interval, clock_status, 16);
+SIZE(bool, 1);
+
 SIZE(clockbound_err_kind, 4);
 VALUE(CLOCKBOUND_ERR_NONE, 0);
 VALUE(CLOCKBOUND_ERR_SYSCALL, 1);
@@ -109,28 +120,52 @@ static int64_t int64_at(const unsigned char *bytes)
 }
 
 /* That the library agrees with the numbers above: it may have been built with other options. */
-static void the_library_fills_these_bytes_and_no_others(void)
+static void a_result_fills_these_bytes_and_no_others(void)
 {
     _Alignas(8) unsigned char bytes[RESULT_BYTES + 64];
     memset(bytes, 0xa5, sizeof bytes);
+    struct timespec before, after;
     clockbound_ctx *ctx = open_segment(path, NULL);
     CHECK(ctx != NULL);
     if (ctx == NULL)
         return;
-    /* 2026-11-20, more than 2^30 s; at an age of 3 s, without drift, the bound is what was written */
-    CHECK(clockbound_now_at(ctx, INT64_C(1795132800000000500), INT64_C(3000000000),
-                            (clockbound_now_result *)(void *)bytes) == NULL);
-    CHECK_EQUAL(1795132799, int64_at(bytes + 0));
-    CHECK_EQUAL(1795132800, int64_at(bytes + 16));
+    clock_gettime(CLOCK_REALTIME, &before);
+    CHECK(ask(ctx, (clockbound_now_result *)(void *)bytes) == NULL);
+    clock_gettime(CLOCK_REALTIME, &after);
+    const int64_t earliest_sec = int64_at(bytes + 0), latest_sec = int64_at(bytes + 16);
     long earliest_nsec, latest_nsec;
     int status;
     memcpy(&earliest_nsec, bytes + offsetof(struct timespec, tv_nsec), sizeof earliest_nsec);
     memcpy(&latest_nsec, bytes + 16 + offsetof(struct timespec, tv_nsec), sizeof latest_nsec);
     memcpy(&status, bytes + 32, sizeof status);
-    CHECK_EQUAL(999999500, earliest_nsec);
-    CHECK_EQUAL(1500, latest_nsec);
+    /* the bound is what was written, since it doesn't grow, and the clock's reading stands in the middle */
+    CHECK(earliest_nsec >= 0 && earliest_nsec <= 999999999 && latest_nsec >= 0 && latest_nsec <= 999999999);
+    CHECK_EQUAL(2000, (latest_sec - earliest_sec) * 1000000000 + latest_nsec - earliest_nsec);
+    CHECK((before.tv_sec - earliest_sec) * 1000000000 + before.tv_nsec - earliest_nsec <= 1000);
+    CHECK((after.tv_sec - earliest_sec) * 1000000000 + after.tv_nsec - earliest_nsec >= 1000);
     CHECK_EQUAL(2, status);
     for (size_t i = RESULT_BYTES; i < sizeof bytes; i++)
+        CHECK_EQUAL(0xa5, bytes[i]);
+    CHECK(close_context(ctx) == NULL);
+}
+
+static void an_interval_fills_these_bytes_and_no_others(void)
+{
+    _Alignas(8) unsigned char bytes[INTERVAL_BYTES + 64];
+    memset(bytes, 0xa5, sizeof bytes);
+    clockbound_ctx *ctx = open_segment(path, NULL);
+    CHECK(ctx != NULL);
+    if (ctx == NULL)
+        return;
+    /* at an age of 3 s, without drift, the bound is what was written */
+    CHECK(clockbound_now_at(ctx, INT64_C(1795132800000000500), INT64_C(3000000000),
+                            (clockbound_interval *)(void *)bytes) == NULL);
+    CHECK_EQUAL(INT64_C(1795132799999999500), int64_at(bytes + 0));
+    CHECK_EQUAL(INT64_C(1795132800000001500), int64_at(bytes + 8));
+    int status;
+    memcpy(&status, bytes + 16, sizeof status);
+    CHECK_EQUAL(2, status);
+    for (size_t i = INTERVAL_BYTES; i < sizeof bytes; i++)
         CHECK_EQUAL(0xa5, bytes[i]);
     CHECK(close_context(ctx) == NULL);
 }
@@ -154,7 +189,8 @@ static void errors_lie_where_callers_look_for_them(void)
 int main(void)
 {
     write_segment();
-    RUN(the_library_fills_these_bytes_and_no_others);
+    RUN(a_result_fills_these_bytes_and_no_others);
+    RUN(an_interval_fills_these_bytes_and_no_others);
     RUN(errors_lie_where_callers_look_for_them);
     unlink(path);
     return check_failures();

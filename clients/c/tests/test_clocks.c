@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cb_clocks_read on clocks that this test sets: its own clock_gettime stands before libc's. */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
+/* The functions of clocks.h on clocks that this test sets. */
 #include "check.h"
 #include "clocks.h"
+#include "fake_clocks.h"
 
 #define S INT64_C(1000000000)
 #define MONOTONIC (1000 * S)
@@ -13,44 +10,14 @@
 #define TICK INT64_C(4000000)
 #define LAG INT64_C(1234567) /* of the coarse clocks */
 
-enum clock { REALTIME = 0, PRECISE_MONOTONIC = 1, COARSE_REALTIME = 5, COARSE_MONOTONIC = 6 };
-
-/* The world that the clocks show. */
-static int64_t true_monotonic_ns, offset_ns, tick_ns;
-static int reads[7];
-static int failing_clock = -1;
-/* Called before each reading, so that the world can change between two of them. */
-static void (*before_reading)(int clock);
-
-int clock_gettime(clockid_t clock, struct timespec *time);
-int clock_gettime(clockid_t clock, struct timespec *time)
-{
-    if (before_reading != NULL)
-        before_reading(clock);
-    if (clock == failing_clock) {
-        errno = EINVAL;
-        return -1;
-    }
-    reads[clock]++;
-    true_monotonic_ns += 1; /* time passes */
-    int64_t ns = clock == COARSE_REALTIME || clock == COARSE_MONOTONIC ? tick_ns : true_monotonic_ns;
-    if (clock == REALTIME || clock == COARSE_REALTIME)
-        ns += offset_ns;
-    time->tv_sec = (time_t)(ns / S);
-    time->tv_nsec = (long)(ns % S);
-    return 0;
-}
-
 static struct cb_clocks clocks;
 
 /* Clocks that have been read once, so that the offset is known. */
 static void begin(void)
 {
-    before_reading = NULL;
-    failing_clock = -1;
-    true_monotonic_ns = MONOTONIC;
+    fake_clocks_begin(MONOTONIC, MONOTONIC + OFFSET);
     tick_ns = MONOTONIC - LAG;
-    offset_ns = OFFSET;
+    reading_ns = 1; /* time passes */
     cb_clocks_init(&clocks);
     clocks.coarse_is_cheap = true; /* the fake ones all cost alike */
     int64_t realtime_ns, monotonic_ns;
@@ -205,6 +172,19 @@ static void clocks_that_cannot_be_read_are_errors(void)
     }
 }
 
+static void the_monotonic_clock_is_read_alone(void)
+{
+    int64_t monotonic_ns = -1;
+    begin();
+    CHECK(cb_clocks_monotonic(&monotonic_ns) == NULL);
+    CHECK_EQUAL(true_monotonic_ns, monotonic_ns);
+    CHECK_EQUAL(1, reads[PRECISE_MONOTONIC]);
+    CHECK_EQUAL(0, reads[REALTIME]);
+    failing_clock = PRECISE_MONOTONIC;
+    clockbound_err const *err = cb_clocks_monotonic(&monotonic_ns);
+    CHECK(err != NULL && err->kind == CLOCKBOUND_ERR_SYSCALL && err->sys_errno == EINVAL);
+}
+
 static void coarse_clocks_that_cannot_be_read_are_done_without(void)
 {
     const int coarse[] = {COARSE_REALTIME, COARSE_MONOTONIC};
@@ -219,6 +199,163 @@ static void coarse_clocks_that_cannot_be_read_are_done_without(void)
     }
 }
 
+/* Offsets of TAI: expected_ns, or, where that is 0, that nobody knows. */
+static void expect_tai_offset(int64_t expected_ns)
+{
+    int64_t found_ns = -7;
+    clockbound_err const *err = cb_clocks_tai_offset(&found_ns);
+    if (expected_ns != 0) {
+        CHECK(err == NULL);
+        CHECK_EQUAL(expected_ns, found_ns);
+        return;
+    }
+    CHECK(err != NULL && err->kind == CLOCKBOUND_ERR_SYSCALL && err->sys_errno == ENODATA);
+    CHECK_EQUAL(-7, found_ns); /* left alone */
+}
+
+static void an_offset_of_tai_is_whole_seconds(void)
+{
+    begin();
+    tai_offset_ns = 37 * S;
+    expect_tai_offset(37 * S);
+    CHECK_EQUAL(1, reads[TAI]);
+    tai_offset_ns = S; /* not TAI's in fact, but the kernel says so */
+    expect_tai_offset(S);
+    /* a slow machine: a third of a second from one reading to the next */
+    tai_offset_ns = 37 * S;
+    reading_ns = S / 3;
+    expect_tai_offset(37 * S);
+}
+
+static void no_offset_of_tai_means_that_it_is_unknown(void)
+{
+    begin();
+    expect_tai_offset(0);
+    CHECK_EQUAL(1, reads[TAI]); /* that is certain, and not tried again */
+    tai_offset_ns = -S;
+    expect_tai_offset(0);
+}
+
+/* What happens to the world before the reading of TAI, or of CLOCK_REALTIME after it, and how often. */
+static int64_t jump_ns, held_up_ns, leap_ns;
+static int jump_before_clock, jumps_left, last_clock;
+
+static void jump(int clock)
+{
+    const bool second_reading = clock == REALTIME && last_clock == TAI;
+    if (jumps_left > 0 && (jump_before_clock == TAI ? clock == TAI : second_reading)) {
+        jumps_left--;
+        offset_ns += jump_ns - leap_ns; /* a leap second: CLOCK_REALTIME goes back, and TAI goes on */
+        tai_offset_ns += leap_ns;
+        true_monotonic_ns += held_up_ns;
+    }
+    last_clock = clock;
+}
+
+static void begin_with_jumps(int before_clock, int count)
+{
+    begin();
+    tai_offset_ns = 37 * S;
+    jump_ns = held_up_ns = leap_ns = 0;
+    last_clock = -1;
+    jump_before_clock = before_clock;
+    jumps_left = count;
+    before_reading = jump;
+}
+
+static void a_step_or_a_delay_never_makes_an_offset_of_tai_wrong(void)
+{
+    const int places[] = {TAI, REALTIME};
+    const int64_t sizes[] = {1,        2,     3,      -1,     -2,      -3,        S / 2,
+                             -S / 2,   S - 1, S - 2,  S,      S + 1,   3 * S / 2, 2 * S,
+                             3600 * S, -S,    -S - 1, -S + 1, -36 * S, -38 * S,   -3600 * S};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
+            for (int64_t duration_ns = 1; duration_ns <= 1000; duration_ns *= 10) {
+                begin_with_jumps(places[i], 1);
+                reading_ns = duration_ns;
+                jump_ns = sizes[j]; /* somebody steps the clock, and TAI with it */
+                expect_tai_offset(37 * S);
+                if (sizes[j] < 0)
+                    continue;
+                begin_with_jumps(places[i], 1);
+                reading_ns = duration_ns;
+                held_up_ns = sizes[j];
+                expect_tai_offset(37 * S);
+            }
+        }
+    }
+}
+
+static void a_leap_second_gives_the_offset_before_or_after_it(void)
+{
+    const int places[] = {TAI, REALTIME};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        begin_with_jumps(places[i], 1);
+        leap_ns = S;
+        expect_tai_offset(38 * S); /* CLOCK_REALTIME went back: seen, and looked at again */
+        begin_with_jumps(places[i], 1);
+        leap_ns = -S; /* a second left out: there never was one */
+        expect_tai_offset(36 * S);
+    }
+}
+
+static void an_offset_of_tai_that_never_holds_still_is_unknown(void)
+{
+    begin_with_jumps(TAI, 1000);
+    jump_ns = 2 * S;
+    expect_tai_offset(0);
+    CHECK_EQUAL(CB_TAI_ATTEMPTS_COUNT, reads[TAI]);
+    begin_with_jumps(REALTIME, 1000);
+    held_up_ns = S;
+    expect_tai_offset(0);
+    CHECK_EQUAL(CB_TAI_ATTEMPTS_COUNT, reads[TAI]);
+    begin_with_jumps(TAI, CB_TAI_ATTEMPTS_COUNT - 1);
+    jump_ns = -S;
+    expect_tai_offset(37 * S); /* the last attempt */
+}
+
+static void clocks_that_cannot_be_read_give_no_offset_of_tai(void)
+{
+    const int needed[] = {REALTIME, TAI};
+    for (size_t i = 0; i < 2; i++) {
+        int64_t found_ns = -7;
+        begin();
+        tai_offset_ns = 37 * S;
+        failing_clock = needed[i];
+        clockbound_err const *err = cb_clocks_tai_offset(&found_ns);
+        CHECK(err != NULL && err->kind == CLOCKBOUND_ERR_SYSCALL && err->sys_errno == EINVAL);
+        CHECK_EQUAL(-7, found_ns);
+    }
+}
+
+static int64_t slept_until_ns;
+static int sleep_errno;
+
+static int note_sleep(int64_t until_ns)
+{
+    slept_until_ns = until_ns;
+    return sleep_errno;
+}
+
+static void a_sleep_ends_at_an_instant_or_with_a_signal(void)
+{
+    const int64_t instants[] = {0, 1, S - 1, S, 12 * S + 345678901, INT64_MAX};
+    begin();
+    instead_of_sleeping = note_sleep;
+    for (size_t i = 0; i < sizeof instants / sizeof instants[0]; i++) {
+        sleep_errno = 0;
+        CHECK(cb_clocks_sleep_until(instants[i]) == NULL);
+        CHECK_EQUAL(instants[i], slept_until_ns);
+        sleep_errno = EINTR;
+        CHECK(cb_clocks_sleep_until(instants[i]) == NULL);
+    }
+    sleep_errno = ENOTSUP;
+    clockbound_err const *err = cb_clocks_sleep_until(S);
+    CHECK(err != NULL && err->kind == CLOCKBOUND_ERR_SYSCALL && err->sys_errno == ENOTSUP);
+    CHECK(err != NULL && strcmp("clock_nanosleep", err->detail) == 0);
+}
+
 int main(void)
 {
     RUN(the_first_reading_is_of_the_clock_itself);
@@ -228,6 +365,14 @@ int main(void)
     RUN(a_tick_between_the_coarse_readings_never_makes_it_early);
     RUN(clocks_without_cheap_coarse_ones_are_read_themselves);
     RUN(clocks_that_cannot_be_read_are_errors);
+    RUN(the_monotonic_clock_is_read_alone);
     RUN(coarse_clocks_that_cannot_be_read_are_done_without);
+    RUN(an_offset_of_tai_is_whole_seconds);
+    RUN(no_offset_of_tai_means_that_it_is_unknown);
+    RUN(a_step_or_a_delay_never_makes_an_offset_of_tai_wrong);
+    RUN(a_leap_second_gives_the_offset_before_or_after_it);
+    RUN(an_offset_of_tai_that_never_holds_still_is_unknown);
+    RUN(clocks_that_cannot_be_read_give_no_offset_of_tai);
+    RUN(a_sleep_ends_at_an_instant_or_with_a_signal);
     return check_failures();
 }

@@ -77,6 +77,17 @@ static void another_file_replaces_whatever_its_generation(void)
     CHECK_EQUAL(40, kept());
 }
 
+static void an_older_one_of_the_file_before_is_not_kept(void)
+{
+    forget();
+    keep(0, 6, 60);
+    keep(1, 4, 40);
+    keep(0, 8, 80); /* by a thread that was held up */
+    CHECK_EQUAL(40, kept());
+    keep(65535, 8, 80); /* the file before number 0, as files are counted round */
+    CHECK_EQUAL(40, kept());
+}
+
 static void a_keeper_that_is_interrupted_holds_up_nobody(void)
 {
     forget();
@@ -144,6 +155,7 @@ int main(void)
     RUN(older_is_counted_round_the_counter);
     RUN(far_behind_means_that_the_counter_went_round);
     RUN(another_file_replaces_whatever_its_generation);
+    RUN(an_older_one_of_the_file_before_is_not_kept);
     RUN(a_keeper_that_is_interrupted_holds_up_nobody);
     RUN(a_pair_gives_the_newest);
     RUN(an_interrupted_keeper_leaves_a_pair_the_one_before);

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import subprocess
-import sys
 from typing import Any
 
 import clockbound_client as cb
 import pytest
 from clockbound_client._core import publish
-from conftest import segment_bytes
+from conftest import needs_pure, run_python, segment_bytes
 
 
-def run(code: str, implementation: str | None) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "CLOCKBOUND_IMPLEMENTATION"}
-    if implementation is not None:
-        environment["CLOCKBOUND_IMPLEMENTATION"] = implementation
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize(("wanted", "used"), [(None, "c"), ("auto", "c"), ("c", "c"), ("python", "python")])
+@pytest.mark.parametrize(
+    ("wanted", "used"),
+    [(None, "c"), ("auto", "c"), ("c", "c"), pytest.param("python", "python", marks=needs_pure)],
+)
 def test_the_environment_chooses_the_implementation(wanted: str | None, used: str) -> None:
-    result = run(
+    result = run_python(
         "import clockbound_client as c; print(c.implementation, c.ClockBoundClient.__module__)", wanted
     )
     assert result.stderr == ""
@@ -39,15 +25,16 @@ def test_the_environment_chooses_the_implementation(wanted: str | None, used: st
 
 
 def test_an_unknown_implementation_is_refused() -> None:
-    result = run("import clockbound_client", "rust")
+    result = run_python("import clockbound_client", "rust")
     assert result.returncode == 1
     assert "CLOCKBOUND_IMPLEMENTATION is 'rust'; set it to auto, c or python" in result.stderr
 
 
+@needs_pure
 def test_the_pure_one_is_used_where_the_compiled_one_is_missing() -> None:
     code = "import sys; sys.modules['clockbound_client._core'] = None; import clockbound_client as c; print(c.implementation)"
-    assert run(code, None).stdout.strip() == "python"
-    assert "ModuleNotFoundError" in run(code, "c").stderr
+    assert run_python(code, None).stdout.strip() == "python"
+    assert "ModuleNotFoundError" in run_python(code, "c").stderr
 
 
 def test_the_pure_one_refuses_processors_that_reorder_loads() -> None:
@@ -55,7 +42,7 @@ def test_the_pure_one_refuses_processors_that_reorder_loads() -> None:
         "import os; real = os.uname(); os.uname = lambda: os.uname_result((*real[:4], 'aarch64'))\n"
         "import clockbound_client"
     )
-    result = run(code, "python")
+    result = run_python(code, "python")
     assert result.returncode == 1
     assert "would not be safe on aarch64" in result.stderr
 
@@ -65,7 +52,7 @@ def test_importing_the_client_imports_nothing_heavy() -> None:
     code = (
         "import sys; before = set(sys.modules); import clockbound_client; print(*set(sys.modules) - before)"
     )
-    loaded = set(run(code, "c").stdout.split())
+    loaded = set(run_python(code, "c").stdout.split())
     assert not loaded & {
         "construct",
         "clockbound_spec",
@@ -73,7 +60,9 @@ def test_importing_the_client_imports_nothing_heavy() -> None:
         "inspect",
         "typing",
         "re",
+        "contextlib",
         "ctypes",
+        "datetime",
         "asyncio",
         "logging",
     }
@@ -86,8 +75,53 @@ def test_each_kind_has_a_class_of_its_own(kind: cb.ErrorKind) -> None:
     assert isinstance(error, cb.ClockBoundError)
     assert error.kind is kind
     assert "/nowhere/shm0: words" in str(error)
+    assert (error.path, error.detail) == ("/nowhere/shm0", "words")
+    assert error.errno == (2 if kind is cb.ErrorKind.SYSCALL else None)
+
+
+ERRORS = [
+    cb._errors.error_from(1, "/nowhere/shm0", 2, "words"),
+    cb._errors.error_from(4, "/nowhere/shm0", 0, "words"),
+    cb._errors.not_trusted(3, "/nowhere/shm0"),
+    cb._errors.not_trusted(0, ""),
+    cb._errors.too_large(7, 5, "/nowhere/shm0"),
+    cb._errors.tai_unknown("/nowhere/shm0", "words"),
+    cb.WaitTimeoutError("words", "/nowhere/shm0", "detail", 0.5),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: f"{type(error).__name__} at {error.path!r}")
+def test_errors_can_be_pickled_with_all_that_they_say(error: cb.ClockBoundError) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again)) == (type(error), str(error))
+    names = (
+        "kind",
+        "path",
+        "errno",
+        "detail",
+        "status",
+        "error_bound_ns",
+        "max_error_ns",
+        "timeout",
+        "filename",
+    )
+    for name in names:
+        assert getattr(again, name, None) == getattr(error, name, None)
+
+
+def test_every_error_is_caught_by_its_base_and_says_what_to_do() -> None:
+    assert all(isinstance(error, cb.ClockBoundError) for error in ERRORS)
+    assert [str(error) for error in ERRORS[2:6]] == [
+        "/nowhere/shm0: the clock's status is DISRUPTED; wait until the clock is synchronised again",
+        "the interval's status is UNKNOWN; look at chronyd and at the daemon, or wait until the clock is synchronised",
+        (
+            "/nowhere/shm0: the error bound is 7 ns, and 5 ns were asked for; "
+            "try again later, allow more, or give chronyd better sources"
+        ),
+        "/nowhere/shm0: words; chronyd tells it where leapsectz is configured",
+    ]
+    assert issubclass(cb.WaitTimeoutError, TimeoutError)
+    assert issubclass(cb.ClockBoundSyscallError, OSError)
 
 
 def test_publish_keeps_the_header_and_returns_the_generation() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import clockbound_client as cb
 import pytest
-from clockbound_client import ClockStatus
+from clockbound_client import ClockStatus, _pure
 from clockbound_client._core import publish
 from conftest import REALTIME_NS, S, page_bytes, segment_bytes
 
@@ -46,9 +46,65 @@ def test_missing_segment_is_a_syscall_error_that_names_the_path(impl: Any, tmp_p
 def test_path_may_be_a_pathlike_but_not_bytes(impl: Any, write: Any) -> None:
     path = write(segment_bytes())
     assert impl.ClockBoundClient(path).path == str(path)
-    for bad in (b"/tmp/shm0", 5):
+    for bad in (b"/tmp/shm0", 5, 1.5, True, [path]):
         with pytest.raises(TypeError):
             impl.ClockBoundClient(bad)
+        with pytest.raises(TypeError):
+            impl.ClockBoundClient(path, bad)
+    with pytest.raises(TypeError):
+        impl.ClockBoundClient(path, None, None)
+
+
+@pytest.mark.parametrize("bad", ["shm\0", "\ud800"], ids=["NUL", "surrogate"])
+def test_what_no_file_is_named_is_a_value_error(impl: Any, write: Any, bad: str) -> None:
+    path = write(segment_bytes())
+    with pytest.raises(ValueError, match=r"embedded null byte|surrogates not allowed"):
+        impl.ClockBoundClient(bad)
+    with pytest.raises(ValueError, match=r"embedded null byte|surrogates not allowed"):
+        impl.ClockBoundClient(path, bad)
+
+
+def test_a_name_that_is_no_text_is_taken(impl: Any, tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff"
+    Path(os.fsdecode(path)).write_bytes(segment_bytes())
+    with impl.ClockBoundClient(os.fsdecode(path)) as client:
+        assert os.fsencode(client.path) == path
+
+
+@pytest.fixture
+def forbidden(write: Any) -> Any:
+    """A segment that this process may not read; as root it plays somebody else meanwhile."""
+    path = write(segment_bytes())
+    path.chmod(0)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    yield path
+    if os.getuid() == 0:
+        os.seteuid(0)
+    path.chmod(0o600)
+
+
+def test_no_permission_is_a_syscall_error_with_a_remedy(impl: Any, forbidden: Path) -> None:
+    with pytest.raises(cb.ClockBoundSyscallError, match="look at the permissions of its directory") as caught:
+        impl.ClockBoundClient(forbidden)
+    assert caught.value.errno == errno.EACCES
+    assert caught.value.detail == "open of the segment"
+
+
+def test_wrong_paths_are_syscall_errors(impl: Any, write: Any, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path, number in (
+        ("", errno.ENOENT),
+        (tmp_path / "loop", errno.ELOOP),
+        (write(segment_bytes()) / "below", errno.ENOTDIR),
+        (tmp_path / ("x" * 300), errno.ENAMETOOLONG),
+        (tmp_path, errno.ENODEV),
+    ):
+        with pytest.raises(cb.ClockBoundSyscallError) as caught:
+            impl.ClockBoundClient(path)
+        assert (caught.value.errno, caught.value.path) == (number, str(path))
+    with pytest.raises(cb.SegmentNotInitializedError):
+        impl.ClockBoundClient("/dev/zero")
 
 
 NOT_INITIALISED = {
@@ -98,14 +154,6 @@ def test_a_fifo_does_not_hang(impl: Any, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "shm0")
     with pytest.raises(cb.SegmentNotInitializedError):
         impl.ClockBoundClient(tmp_path / "shm0")
-
-
-def test_default_is_layout_2_then_layout_1_and_the_error_names_the_first(impl: Any) -> None:
-    if os.path.exists("/var/run/clockbound"):
-        pytest.skip("a daemon runs on this machine; the answer without one was not tested")
-    with pytest.raises(cb.ClockBoundSyscallError) as caught:
-        impl.ClockBoundClient()
-    assert caught.value.path == "/var/run/clockbound/shm0"
 
 
 # ------------------------------------------------------ snapshot to interval
@@ -222,12 +270,23 @@ def test_now_lies_around_the_clock_and_has_grown(impl: Any, write: Any) -> None:
     assert before_ns <= (interval.earliest_ns + interval.latest_ns) // 2 <= after_ns
 
 
-@pytest.mark.parametrize("readings", [(1.5, 0), (0, "1"), (2**63, 0), (0, -(2**63) - 1)])
-def test_readings_must_be_int64(impl: Any, write: Any, readings: Any) -> None:
-    with (
-        impl.ClockBoundClient(write(segment_bytes())) as client,
-        pytest.raises((TypeError, OverflowError), match=r"clock reading is an int|out of range for a time"),
-    ):
+@pytest.mark.parametrize(
+    ("readings", "error", "message"),
+    [
+        ((1.5, 0), TypeError, r"a clock reading is an int of nanoseconds, not float \(1.5\)"),
+        ((0, "1"), TypeError, "not str"),
+        ((True, 0), TypeError, "not bool"),
+        ((0, None), TypeError, "not None"),
+        ((2**63, 0), ValueError, "9223372036854775808 ns is out of range"),
+        ((0, -(2**63) - 1), ValueError, "-9223372036854775809 ns is out of range"),
+        (((5,), 0), TypeError, "not tuple"),
+        ((0,), TypeError, "monotonic_ns"),
+    ],
+)
+def test_readings_must_be_int64(
+    impl: Any, write: Any, readings: Any, error: type[Exception], message: str
+) -> None:
+    with impl.ClockBoundClient(write(segment_bytes())) as client, pytest.raises(error, match=message):
         client.now_at(*readings)
 
 
@@ -285,6 +344,35 @@ def test_a_replaced_file_is_looked_for_once_a_second_at_most(impl: Any, write: A
         expect(client, 106 * S, 1_300_000, FREE_RUNNING)
         time.sleep(1.02)
         expect(client, 106 * S, 2_300_000, FREE_RUNNING)
+
+
+def test_a_file_replaced_by_rubbish_is_not_followed(impl: Any, write: Any) -> None:
+    with impl.ClockBoundClient(write(segment_bytes())) as client:
+        write(b"rubbish")
+        expect(client, 106 * S, 1_300_000, FREE_RUNNING)
+
+
+def test_a_copy_during_which_the_segment_changed_is_thrown_away(write: Any) -> None:
+    """Of the pure reader: what the compiled one does is checked in clients/c."""
+    with _pure.ClockBoundClient(write(segment_bytes())) as client:
+        segment = client._segment
+        assert segment is not None
+        generations = bytearray(segment_bytes())
+
+        class Meddling:
+            copies_count = 0
+
+            def __getitem__(self, part: slice) -> bytes:
+                self.copies_count += 1
+                if self.copies_count < 4:  # an update has begun and ended
+                    generations[:] = segment_bytes(
+                        generation=2 + 2 * self.copies_count, bound_ns=self.copies_count
+                    )
+                return bytes(generations[part])
+
+        segment.bytes = Meddling()  # type: ignore[assignment]
+        segment.u16 = memoryview(generations).cast("H")
+        expect(client, 100 * S, 3, SYNCHRONIZED)
 
 
 def test_threads_share_one_client_while_the_segment_changes(impl: Any, write: Any, writable: Any) -> None:
@@ -397,6 +485,7 @@ def test_support_that_is_turned_on_later_is_heeded(
         publish(writable(path), with_support())
         expect(client, 100 * S, 1_000_000, UNKNOWN)
         write(page_bytes(disruption_marker=7), "vmclock0")
+        expect(client, 100 * S, 1_000_000, UNKNOWN)  # it looks once a second at most
         time.sleep(1.02)
         expect(client, 100 * S, 1_000_000, SYNCHRONIZED)
 

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LINE_BYTES = 65536, FIELDS_COUNT = 16, CONTEXTS_COUNT = 8, PATH_BYTES = 4096 };
 
@@ -142,15 +141,7 @@ static bool get_int64(struct request const *request, char const *name, int64_t *
 
 static void answer_error(char const *seq, clockbound_err const *err)
 {
-    static char const *const kinds[] = {"NONE",
-                                        "SYSCALL",
-                                        "SEGMENT_NOT_INITIALIZED",
-                                        "SEGMENT_MALFORMED",
-                                        "CAUSALITY_BREACH",
-                                        "SEGMENT_VERSION_NOT_SUPPORTED"};
-    size_t kind = (size_t)err->kind;
-    printf("{\"seq\":\"%s\",\"type\":\"error\",\"kind\":\"%s\"}\n", seq,
-           kind < sizeof kinds / sizeof kinds[0] ? kinds[kind] : "?");
+    printf("{\"seq\":\"%s\",\"type\":\"error\",\"kind\":\"%s\"}\n", seq, clockbound_err_kind_name(err->kind));
 }
 
 static void answer_unsupported(char const *seq, char const *reason)
@@ -158,26 +149,16 @@ static void answer_unsupported(char const *seq, char const *reason)
     printf("{\"seq\":\"%s\",\"type\":\"unsupported\",\"reason\":\"%s\"}\n", seq, reason);
 }
 
-/* The library's ends come from int64 nanoseconds, so the sum fits; a negative one is built from below. */
-static int64_t timespec_ns(struct timespec time)
+static void answer_interval(char const *seq, clockbound_err const *err, clockbound_interval const *interval)
 {
-    if (time.tv_sec < 0 && time.tv_nsec > 0)
-        return ((int64_t)time.tv_sec + 1) * 1000000000 + (time.tv_nsec - 1000000000);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
-static void answer_result(char const *seq, clockbound_err const *err, clockbound_now_result const *result)
-{
-    static char const *const statuses[] = {"UNKNOWN", "SYNCHRONIZED", "FREE_RUNNING", "DISRUPTED"};
     if (err != NULL) {
         answer_error(seq, err);
         return;
     }
-    size_t status = (size_t)result->clock_status;
     printf("{\"seq\":\"%s\",\"type\":\"interval\",\"earliest_ns\":\"%" PRId64 "\",\"latest_ns\":\"%" PRId64
            "\",\"status\":\"%s\"}\n",
-           seq, timespec_ns(result->earliest), timespec_ns(result->latest),
-           status < sizeof statuses / sizeof statuses[0] ? statuses[status] : "?");
+           seq, interval->earliest_ns, interval->latest_ns,
+           clockbound_clock_status_name(interval->clock_status));
 }
 
 static clockbound_ctx *open_context(struct request const *request, clockbound_err *err)
@@ -220,9 +201,9 @@ static void compute(char const *seq, struct request const *request)
         answer_unsupported(seq, "realtime_ns and monotonic_ns must be 64-bit integers as strings");
         return;
     }
-    clockbound_now_result result;
+    clockbound_interval interval;
     if (watched.ctx != NULL && strcmp(watched.path, get(request, "segment")) == 0) {
-        answer_result(seq, clockbound_now_at(watched.ctx, realtime_ns, monotonic_ns, &result), &result);
+        answer_interval(seq, clockbound_now_at(watched.ctx, realtime_ns, monotonic_ns, &interval), &interval);
         if (--watched_computes_left_count <= 0)
             close_context(&watched);
         return;
@@ -233,7 +214,7 @@ static void compute(char const *seq, struct request const *request)
         answer_error(seq, &err);
         return;
     }
-    answer_result(seq, clockbound_now_at(ctx, realtime_ns, monotonic_ns, &result), &result);
+    answer_interval(seq, clockbound_now_at(ctx, realtime_ns, monotonic_ns, &interval), &interval);
     clockbound_close(ctx);
 }
 
@@ -249,8 +230,8 @@ static void now(char const *seq, struct request const *request)
     }
     if (now_contexts[i].ctx == NULL && !keep_context(&now_contexts[i], seq, request))
         return;
-    clockbound_now_result result;
-    answer_result(seq, clockbound_now(now_contexts[i].ctx, &result), &result);
+    clockbound_interval interval;
+    answer_interval(seq, clockbound_now_ns(now_contexts[i].ctx, &interval), &interval);
 }
 
 static void watch(char const *seq, struct request const *request)
@@ -278,7 +259,7 @@ static void hello(char const *seq, struct request const *request)
            "\"language\":\"c\","
            "\"library\":\"libclockbound\",\"version\":\"%s\",\"layouts\":[\"1\",\"2\"],"
            "\"features\":[\"compute\",\"now\",\"watch\"]}\n",
-           seq, CLOCKBOUND_VERSION);
+           seq, clockbound_version());
 }
 
 int main(void)

@@ -9,6 +9,11 @@ from struct import Struct
 
 VERSION = "0.1.0"
 
+#: The reference id (127.127.1.1) of a chronyd that follows nothing but its own clock (local in chrony.conf).
+LOCAL_REFERENCE_ID = 2139029761
+#: The seconds' high word of hosts with 32-bit time: it stands for 0.
+NO_HIGH_SECONDS = 2147483647
+
 
 class CandmCommand(IntEnum):
     """What a request asks of chronyd."""

@@ -21,6 +21,8 @@ DRIFT_LIMIT_PPB = 1000000000
 READ_ATTEMPTS_COUNT = 1000
 #: Least time between two looks at whether the path names another file.
 REOPEN_INTERVAL_NS = 1000000000
+#: The longest that a client that waits sleeps between two looks at the segment.
+WAIT_SLICE_NS = 100000000
 #: How long after as_of the daemon's guarantee ends.
 VOID_AFTER_NS = 1000000000000
 #: The bound that is published before the first synchronisation: 100 Julian years.
@@ -33,6 +35,14 @@ STALE_UPDATE_INTERVALS_COUNT = 8
 STALE_POLLS_COUNT = 8
 #: A sample from farther in the future than this isn't usable.
 FUTURE_SAMPLE_TOLERANCE_NS = 1000000000
+#: Good measurements of each source that chronyd is to take after a disruption.
+BURST_GOOD_COUNT = 4
+#: Measurements of each source that it is to try for that.
+BURST_TOTAL_COUNT = 8
+#: After this it is told to do so again, and then at intervals that double.
+BURST_AGAIN_NS = 10000000000
+#: Least time between two answers from which the growth of chronyd's dispersion is computed.
+GROWTH_WINDOW_NS = 500000000
 #: Where the daemon keeps its segments.
 DEFAULT_RUN_DIR = "/var/run/clockbound"
 #: File name of the layout 1 segment.

@@ -52,6 +52,13 @@ def clock_error_bound_ns(
     return bound_ns
 
 
+def decimal(value: int, scale: int) -> str:
+    """`value` / `scale`, where scale is a power of ten, without needless zeros."""
+    whole, fraction = divmod(value, scale)
+    digits = f"{fraction:0{len(str(scale)) - 1}d}".rstrip("0")
+    return f"{whole}.{digits}" if digits else str(whole)
+
+
 def in_seconds(value_q89_s: int) -> str:
     """`value_q89_s` for people, to the nanosecond; towards minus infinity, as nothing is computed from it."""
     value_ns = value_q89_s * NANOSECONDS_PER_SECOND >> FLOAT_FRACTION_BITS

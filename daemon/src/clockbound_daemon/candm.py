@@ -5,13 +5,12 @@ Nothing here reads a clock or a socket. The places of the fields are in the gene
 
 from __future__ import annotations
 
-from clockbound_daemon import _candm
-from clockbound_daemon._candm import CandmCommand, CandmReply, CandmStatus, decode_float
-from clockbound_daemon._layout import NANOSECONDS_PER_SECOND
-from clockbound_daemon.errors import NoSampleError
+from collections.abc import Callable
 
-#: The seconds' high word that stands for "no time" in replies of hosts with 32-bit time.
-NO_HIGH_SECONDS = 0x7FFF_FFFF
+from clockbound_daemon import _candm
+from clockbound_daemon._candm import NO_HIGH_SECONDS, CandmCommand, CandmReply, CandmStatus, decode_float
+from clockbound_daemon._layout import BURST_GOOD_COUNT, BURST_TOTAL_COUNT, NANOSECONDS_PER_SECOND
+from clockbound_daemon.errors import NoSampleError
 
 
 class CandmError(NoSampleError):
@@ -144,8 +143,12 @@ class Tracking:
         return decode_float(self._reply.last_update_interval)
 
 
+class Done:
+    """chronyd has done what it was told."""
+
+
 _REQUEST_SEQUENCE = slice(
-    _candm.TRACKING_REQUEST_SEQUENCE_OFFSET_BYTES, _candm.TRACKING_REQUEST_SEQUENCE_OFFSET_BYTES + 4
+    _candm.REQUEST_HEADER_SEQUENCE_OFFSET_BYTES, _candm.REQUEST_HEADER_SEQUENCE_OFFSET_BYTES + 4
 )
 _REPLY_SEQUENCE = slice(
     _candm.TRACKING_REPLY_SEQUENCE_OFFSET_BYTES, _candm.TRACKING_REPLY_SEQUENCE_OFFSET_BYTES + 4
@@ -154,14 +157,28 @@ _REPLY_SEQUENCE = slice(
 _GOOD_HEAD = _candm.pack_tracking_reply(_candm.TrackingReply(status=CandmStatus.SUCCESS))[
     : _candm.TRACKING_REPLY_STATUS_OFFSET_BYTES + 2
 ]
-_TRACKING_REQUEST = _candm.pack_tracking_request(_candm.TrackingRequest())
+_DONE = Done()
 
 
-def tracking_request(sequence: bytes) -> bytes:
-    """The TRACKING request with the 4 bytes of `sequence`."""
-    return (
-        _TRACKING_REQUEST[: _REQUEST_SEQUENCE.start] + sequence + _TRACKING_REQUEST[_REQUEST_SEQUENCE.stop :]
-    )
+class Question:
+    """Something to ask of chronyd. Every request has its sequence number at the same place."""
+
+    __slots__ = ("_answer", "_request", "command")
+
+    def __init__(
+        self, command: CandmCommand, request: bytes, answer: Callable[[bytes, bytes], Tracking | Done]
+    ) -> None:
+        self.command = command
+        self._request = request
+        self._answer = answer
+
+    def request(self, sequence: bytes) -> bytes:
+        """The request with the 4 bytes of `sequence`."""
+        return self._request[: _REQUEST_SEQUENCE.start] + sequence + self._request[_REQUEST_SEQUENCE.stop :]
+
+    def answer(self, datagram: bytes, sequence: bytes) -> Tracking | Done:
+        """What the answer to request `sequence` says; a `CandmError` when `datagram` isn't that answer."""
+        return self._answer(datagram, sequence)
 
 
 def tracking(datagram: bytes, sequence: bytes) -> Tracking:
@@ -182,6 +199,14 @@ def tracking(datagram: bytes, sequence: bytes) -> Tracking:
             f"{NANOSECONDS_PER_SECOND}; check that the socket is chronyd's"
         )
     return Tracking(reply)
+
+
+def _done(command: CandmCommand) -> Callable[[bytes, bytes], Done]:
+    def done(datagram: bytes, sequence: bytes) -> Done:
+        check_reply(datagram, command, CandmReply.NULL, _candm.REPLY_HEADER_SIZE_BYTES, sequence)
+        return _DONE
+
+    return done
 
 
 def check_reply(datagram: bytes, command: int, reply_code: int, length_bytes: int, sequence: bytes) -> None:
@@ -232,6 +257,23 @@ def check_reply(datagram: bytes, command: int, reply_code: int, length_bytes: in
         raise WrongLengthError(
             f"chronyd's reply has {len(datagram)} bytes, not {length_bytes}; use a chronyd of version 3.0 or later"
         )
+
+
+TRACKING = Question(CandmCommand.TRACKING, _candm.pack_tracking_request(_candm.TrackingRequest()), tracking)
+#: Makes chronyd drop all measurements. Those before 4.0 can't, and say so (ErrorStatusError).
+RESET_SOURCES = Question(
+    CandmCommand.RESET_SOURCES,
+    _candm.pack_reset_sources_request(_candm.ResetSourcesRequest()),
+    _done(CandmCommand.RESET_SOURCES),
+)
+#: Makes chronyd measure all servers at once. One that has reference clocks only says that there are none.
+BURST = Question(
+    CandmCommand.BURST,
+    _candm.pack_burst_request(
+        _candm.BurstRequest(good_samples=BURST_GOOD_COUNT, total_samples=BURST_TOTAL_COUNT)
+    ),
+    _done(CandmCommand.BURST),
+)
 
 
 def _status_name(status: int) -> str:

@@ -79,7 +79,8 @@ class ChronyClient:
         self._leftovers_removed = False
         #: Whether a question is open.
         self.waiting = False
-        self._sequence = b""  # of the latest question
+        self._question = candm.TRACKING  # the latest
+        self._sequence = b""
         self._dropped_count = 0
         self._last_dropped: candm.NotOurReplyError | None = None
 
@@ -88,10 +89,11 @@ class ChronyClient:
         assert self._socket is not None
         return self._socket.fileno()
 
-    def ask(self) -> None:
-        """Send a new TRACKING request; a `ChronydError` says why that can't be."""
+    def ask(self, question: candm.Question = candm.TRACKING) -> None:
+        """Send a request, in place of an open one; a `ChronydError` says why that can't be."""
         sequence = os.urandom(4)  # not to be guessed by whoever may write to the socket
-        request = candm.tracking_request(sequence)
+        request = question.request(sequence)
+        self._question = question
         self.waiting, self._sequence, self._dropped_count, self._last_dropped = False, sequence, 0, None
         if self._socket is not None:
             try:
@@ -111,7 +113,7 @@ class ChronyClient:
             raise
         self.waiting = True
 
-    def receive(self) -> candm.Tracking | None:
+    def receive(self) -> candm.Tracking | candm.Done | None:
         """The answer, or None if it isn't there yet; a `NoSampleError` when there won't be one.
 
         What else is queued, answers that came too late and duplicates, is dropped on the way to it.
@@ -127,7 +129,7 @@ class ChronyClient:
                 self.close()
                 raise self._explained(error) from None
             try:
-                tracking = candm.tracking(datagram, self._sequence)
+                answer = self._question.answer(datagram, self._sequence)
             except candm.NotOurReplyError as error:
                 self._dropped_count += 1
                 self._last_dropped = error
@@ -136,8 +138,12 @@ class ChronyClient:
                 raise
             else:
                 self.waiting = False
-                return tracking
+                return answer
         return None
+
+    def abandon(self) -> None:
+        """Expect no answer any more. One that comes all the same is dropped for its sequence number."""
+        self.waiting = False
 
     def give_up(self, waited_ns: int) -> NoAnswerError:
         """Stop waiting for the answer; what to report."""

@@ -12,3 +12,11 @@ class NoSampleError(Exception):
 
 class StartError(Exception):
     """The daemon can't start; the message names the path or value and the remedy."""
+
+
+class ConfigError(Exception):
+    """The configuration file can't be used. Each of `messages` names file, line, value and remedy."""
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__("\n".join(messages))
+        self.messages = messages

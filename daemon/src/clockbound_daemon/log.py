@@ -15,14 +15,21 @@ from clockbound_daemon._layout import NANOSECONDS_PER_SECOND
 #: What a pipe takes in one piece once it says that it can be written to (PIPE_BUF).
 LINE_LIMIT_BYTES = 4096
 STANDARD_ERROR = 2
+#: The priorities of syslog, with which journald files a line that begins with one: <4> is a warning.
+PRIORITIES = {"info": 6, "warning": 4, "error": 3}
+PRIORITY_BYTES = len("<6>")
 
 
 class Log:
     """Writes events to `descriptor`. Numbers go into `fields`, so that they needn't be read out of the text."""
 
-    def __init__(self, *, json_output: bool = False, descriptor: int = STANDARD_ERROR) -> None:
+    def __init__(
+        self, *, json_output: bool = False, descriptor: int = STANDARD_ERROR, journal: bool = False
+    ) -> None:
+        """journal: `descriptor` leads to journald, which takes a priority before each line."""
         self._descriptor = descriptor
-        self._json_output = json_output
+        self.json_output = json_output
+        self._journal = journal
         self._dropped_count = 0
 
     def info(self, event: str, message: str, **fields: int | str) -> None:
@@ -59,7 +66,7 @@ class Log:
 
     def _line(self, level: str, event: str, message: str, fields: dict[str, int | str]) -> bytes:
         # A path may hold anything, a line break too; one event stays one line.
-        if self._json_output:
+        if self.json_output:
             import json  # not needed, and so not loaded, for text
 
             entry = {
@@ -70,12 +77,26 @@ class Log:
                 **fields,
             }
             text = json.dumps(entry)
-            if len(text) >= LINE_LIMIT_BYTES:
+            if len(text) >= LINE_LIMIT_BYTES - PRIORITY_BYTES:
                 entry["message"] = f"{message[:200]} ..."
                 text = json.dumps(entry)
         else:
             text = f"clockbound: {'' if level == 'info' else level + ': '}{message}".replace("\n", "\\n")
+        if self._journal:
+            text = f"<{PRIORITIES[level]}>{text}"
         return text.encode("utf-8", "backslashreplace")[: LINE_LIMIT_BYTES - 1] + b"\n"
+
+
+def is_journal(stream: str | None, descriptor: int = STANDARD_ERROR) -> bool:
+    """Whether `descriptor` leads to journald, which says in JOURNAL_STREAM, `stream`, what it gave the process."""
+    if not stream:
+        return False
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return False
+    # Inherited by whatever the process starts, also where that writes elsewhere.
+    return stream == f"{status.st_dev}:{status.st_ino}"
 
 
 def _utc(realtime_ns: int) -> str:

@@ -7,6 +7,7 @@ would end the client with SIGBUS.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import mmap
@@ -21,6 +22,8 @@ from clockbound_daemon._layout import ClockStatus, SegmentRecord
 from clockbound_daemon.errors import StartError
 
 LOCK_NAME = "clockbound.lock"
+OFFSET_NAME = "clockbound.offset"
+BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id"
 SEGMENT_MODE = 0o644
 LOCK_MODE = 0o600
 #: Neither follows a link nor waits for the other end of a FIFO.
@@ -73,6 +76,8 @@ class SegmentWriter:
         self._directory = _open_directory(run_dir)
         self._lock = -1
         self._segments: list[mmap.mmap] = []
+        #: What the layout 2 segment said that was taken over; None if a new one was made.
+        self.found: SegmentRecord | None = None
         try:
             self._lock = self._take_lock()
             self._segments.append(self._open_segment(LAYOUT_1, for_layout_1(first)))
@@ -86,6 +91,31 @@ class SegmentWriter:
         layout_1, layout_2 = self._segments
         publish(layout_1, LAYOUT_1.pack(for_layout_1(record)))
         publish(layout_2, LAYOUT_2.pack(record))
+
+    def kept_offset_ns(self) -> int | None:
+        """CLOCK_REALTIME - CLOCK_MONOTONIC as it was kept last since this machine was started; None if it wasn't."""
+        try:
+            kept = os.open(OFFSET_NAME, os.O_RDONLY | _SAFELY, dir_fd=self._directory)
+        except OSError:
+            return None
+        try:
+            boot, _, offset = os.read(kept, 100).decode("ascii", "replace").partition(" ")
+            return int(offset) if boot == _boot_id() else None
+        except (OSError, ValueError):
+            return None
+        finally:
+            os.close(kept)
+
+    def keep_offset_ns(self, offset_ns: int) -> None:
+        """Keep it for the next daemon. Where that fails, an older one stays, which the next daemon takes for a step."""
+        # Of one length and written in one piece, so that no death of this process leaves half of it.
+        line = f"{_boot_id()} {offset_ns:+021d}\n".encode()
+        with contextlib.suppress(OSError):
+            kept = os.open(OFFSET_NAME, os.O_WRONLY | os.O_CREAT | _SAFELY, LOCK_MODE, dir_fd=self._directory)
+            try:
+                os.pwrite(kept, line, 0)
+            finally:
+                os.close(kept)
 
     def close(self) -> None:
         """Let another daemon take over. The segments stay for their readers."""
@@ -169,7 +199,10 @@ class SegmentWriter:
             if len(found) < layout.size_bytes or not found.startswith(layout.identity):
                 return None
             os.fchmod(segment, SEGMENT_MODE)
-            return mmap.mmap(segment, layout.size_bytes)
+            mapping = mmap.mmap(segment, layout.size_bytes)
+            if layout is LAYOUT_2 and (record := _layout.unpack_segment_v2(found)).generation:
+                self.found = record
+            return mapping
         except OSError as error:
             raise self._not_written(layout.name, error) from None
         finally:
@@ -236,6 +269,18 @@ class SegmentWriter:
             case _:
                 remedy = "give another directory with --run-dir"
         return StartError(f"{path}: can't be written: {reason}; {remedy}")
+
+
+def _boot_id() -> str:
+    """What this start of the machine is called; empty where that can't be known."""
+    try:
+        boot_id = os.open(BOOT_ID_PATH, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(boot_id, 36).decode("ascii", "replace")
+    finally:
+        os.close(boot_id)
 
 
 def _open_directory(run_dir: str) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from clockbound_daemon._candm import FLOAT_FRACTION_BITS, CandmLeap
+from clockbound_daemon._candm import FLOAT_FRACTION_BITS, LOCAL_REFERENCE_ID, CandmLeap
 from clockbound_daemon._layout import (
     FUTURE_SAMPLE_TOLERANCE_NS,
     GRACE_NS,
@@ -22,9 +22,6 @@ from clockbound_daemon._layout import (
 from clockbound_daemon.candm import Tracking
 from clockbound_daemon.errors import NoSampleError
 
-#: The reference id (127.127.1.1) of a chronyd that follows nothing but its own clock (`local` in chrony.conf).
-LOCAL_REFERENCE_ID = 0x7F7F_0101
-
 
 class FutureSampleError(NoSampleError):
     """chronyd's reference time lies in the future."""
@@ -32,6 +29,10 @@ class FutureSampleError(NoSampleError):
 
 class UnknownLeapStatusError(NoSampleError):
     """A leap status that the protocol doesn't define."""
+
+
+class OldSampleError(NoSampleError):
+    """chronyd measured before a disruption."""
 
 
 class Verdict:
@@ -45,6 +46,11 @@ class Verdict:
         self.explanation = explanation  # for people, with numbers; empty when synchronised
 
 
+#: Statuses that no failure and no other than a synchronised sample changes.
+_FIXED = (ClockStatus.UNKNOWN, ClockStatus.DISRUPTED)
+
+#: What the causes of the other verdicts are called.
+VERDICT_CAUSES = ("local-reference", "stale", "unsynchronised")
 SYNCHRONISED = Verdict(ClockStatus.SYNCHRONIZED, "synchronised", "")
 
 
@@ -67,11 +73,7 @@ def judge(
     sample: Tracking, *, realtime_ns: int, poll_interval_ns: int, trust_local_reference: bool = False
 ) -> Verdict:
     """What `sample`, received when CLOCK_REALTIME was `realtime_ns`, says of the clock; NoSampleError if nothing."""
-    # chronyd stamps ref_time with its corrected time. The system clock alone would make good samples look
-    # stale, or from the future, while chronyd slews, and under its option -x for ever.
-    age = (realtime_ns - sample.ref_time_ns << FLOAT_FRACTION_BITS) + (
-        sample.current_correction_q89_s * NANOSECONDS_PER_SECOND
-    )  # in 2**-89 ns
+    age = _age_q89_ns(sample, realtime_ns)
     if age < -FUTURE_SAMPLE_TOLERANCE_NS << FLOAT_FRACTION_BITS:
         raise FutureSampleError(
             f"chronyd's last update lies {-_rounded_ns(age)} ns in the future, which can't be; "
@@ -111,25 +113,77 @@ def judge(
     return SYNCHRONISED
 
 
+class Recovery:
+    """What has to come after a disruption before a sample can be believed."""
+
+    __slots__ = ("_first_ref_time_ns", "since_monotonic_ns", "was_reset")
+
+    def __init__(self, since_monotonic_ns: int) -> None:
+        self.since_monotonic_ns = since_monotonic_ns  # when the disruption was found
+        self.was_reset = False  # chronyd has dropped what it measured before
+        self._first_ref_time_ns: int | None = None  # of the first answer since
+
+    def check(self, sample: Tracking, *, realtime_ns: int, monotonic_ns: int) -> None:
+        """OldSampleError unless `sample`, received at these instants, was measured after the disruption."""
+        since_ns = monotonic_ns - self.since_monotonic_ns
+        age = _age_q89_ns(sample, realtime_ns)
+        if age >= since_ns << FLOAT_FRACTION_BITS:
+            raise OldSampleError(
+                f"chronyd's last update is {_rounded_ns(age)} ns old, but the clock was disrupted {since_ns} ns ago; "
+                "nothing to do: chronyd's next update ends this"
+            )
+        # After a step back an old update looks younger than it is. A chronyd that dropped it says so by its
+        # leap status; one that couldn't must renew its reference time before our eyes.
+        if self.was_reset:
+            return
+        if self._first_ref_time_ns is None:
+            self._first_ref_time_ns = sample.ref_time_ns
+        if sample.ref_time_ns == self._first_ref_time_ns:
+            raise OldSampleError(
+                "chronyd may have made its last update before the clock was disrupted, and didn't reset its sources; "
+                "nothing to do: its next update ends this"
+            )
+
+
 def with_sample(state: State, status: ClockStatus, *, as_of_monotonic_ns: int, bound_ns: int) -> State:
     """`state` after a usable sample of `status`, with the bound that was computed from it."""
+    if state.status == ClockStatus.DISRUPTED:
+        return state  # no sample by itself leads out
     if status == ClockStatus.SYNCHRONIZED:
         return State(status, as_of_monotonic_ns, bound_ns)
-    if state.status == ClockStatus.UNKNOWN:
+    if state.status in _FIXED:
         return state  # only a synchronised sample leads out
     return state._replace(status=status)
 
 
 def without_sample(state: State, *, monotonic_ns: int) -> State:
     """`state` at `monotonic_ns` when the latest poll gave no usable sample."""
-    if state.status == ClockStatus.UNKNOWN:
+    if state.status in _FIXED:
         return state
     in_grace = monotonic_ns < state.as_of_monotonic_ns + GRACE_NS
     return state._replace(status=ClockStatus.FREE_RUNNING if in_grace else ClockStatus.UNKNOWN)
 
 
-def record(state: State, *, max_drift_ppb: int) -> SegmentRecord:
-    """What is written into the segments for `state`. The generation is the writer's business."""
+def disrupted(state: State) -> State:
+    """`state` after a disruption, whatever it was."""
+    return state._replace(status=ClockStatus.DISRUPTED)
+
+
+def recovering(state: State) -> State:
+    """`state` when chronyd has forgotten what it measured before the disruption."""
+    return state._replace(status=ClockStatus.UNKNOWN)
+
+
+def without_page(state: State) -> State:
+    """`state` while the VMClock page can't be had, so that nobody can tell whether there was a disruption."""
+    return state if state.status in _FIXED else state._replace(status=ClockStatus.UNKNOWN)
+
+
+def record(state: State, *, max_drift_ppb: int, disruption_marker: int | None = None) -> SegmentRecord:
+    """What is written into the segments for `state`. The generation is the writer's business.
+
+    With a marker, readers have to compare it with the VMClock page's; without one, there is no page for them to read.
+    """
     as_of_sec, as_of_nsec = divmod(state.as_of_monotonic_ns, NANOSECONDS_PER_SECOND)
     # COMPAT: the original leaves void_after's nanoseconds at 0, up to a second earlier than 1000 s after as_of.
     void_after_sec, void_after_nsec = divmod(state.as_of_monotonic_ns + VOID_AFTER_NS, NANOSECONDS_PER_SECOND)
@@ -140,11 +194,18 @@ def record(state: State, *, max_drift_ppb: int) -> SegmentRecord:
         void_after_sec=void_after_sec,
         void_after_nsec=void_after_nsec,
         bound_ns=state.bound_ns,
-        disruption_marker=0,
+        disruption_marker=disruption_marker or 0,
         max_drift_ppb=max_drift_ppb,
         clock_status=state.status,
-        # 0: readers need not compare markers, because this daemon doesn't follow the VMClock device.
-        clock_disruption_support_enabled=0,
+        clock_disruption_support_enabled=int(disruption_marker is not None),
+    )
+
+
+def _age_q89_ns(sample: Tracking, realtime_ns: int) -> int:
+    # chronyd stamps ref_time with its corrected time. The system clock alone would make good samples look
+    # stale, or from the future, while chronyd slews, and under its option -x for ever.
+    return (realtime_ns - sample.ref_time_ns << FLOAT_FRACTION_BITS) + (
+        sample.current_correction_q89_s * NANOSECONDS_PER_SECOND
     )
 
 

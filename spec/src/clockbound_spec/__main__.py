@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clockbound_spec import VERSION
 from clockbound_spec.declare import SpecError
-from clockbound_spec.emit import MARK
+from clockbound_spec.emit import is_marked
 
 _COMMAND = "clockbound-spec generate"
 _SOURCES = Path("spec", "src", "clockbound_spec")
@@ -35,9 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         from clockbound_spec.targets import targets
 
-        rendered = {root / path: render() for path, render in targets().items()}
+        rendered = {root / path: render() for path, render in targets(root).items()}
     except SpecError as error:
         return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}; the manual is made from it")
     try:
         return _generate(rendered, root) if options.command == "generate" else _check(rendered, root)
     except BrokenPipeError:  # the reader of a long diff has seen enough
@@ -55,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="clockbound-spec",
-        description="Renders the declarations in spec/ into C, Python, JSON and documentation.",
+        description="Renders the declarations in spec/ into C, Python, JSON and documentation, and the comments "
+        "of the C library's header into its manual.",
         epilog="Exit status: 0 done or up to date; 1 something is stale; 2 wrong usage, a declaration that is "
         "refused, or a file that can't be read or written.",
     )
@@ -169,7 +172,7 @@ def _orphans(rendered: dict[Path, str]) -> list[Path]:
         for folder in sorted({path.parent for path in rendered})
         if folder.is_dir()
         for path in sorted(folder.iterdir())
-        if path.is_file() and path not in rendered and MARK.encode() in _first_line(path)
+        if path.is_file() and path not in rendered and is_marked(_first_line(path))
     ]
 
 

@@ -23,9 +23,26 @@ from clockbound_spec.declare import (
     Valid,
     field,
 )
+from clockbound_spec.vocabulary import Limit
 
 CLIENT = "chronyd's client"
 CHRONYD = "chronyd"
+
+_LOCAL_REFERENCE_ID = 0x7F7F_0101
+_NO_HIGH_SECONDS = 0x7FFF_FFFF
+
+NUMBERS = (
+    Limit(
+        "LOCAL_REFERENCE_ID",
+        _LOCAL_REFERENCE_ID,
+        "The reference id (127.127.1.1) of a chronyd that follows nothing but its own clock (local in chrony.conf).",
+    ),
+    Limit(
+        "NO_HIGH_SECONDS",
+        _NO_HIGH_SECONDS,
+        "The seconds' high word of hosts with 32-bit time: it stands for 0.",
+    ),
+)
 
 COMMAND = Enumeration(
     "CandmCommand",
@@ -173,7 +190,13 @@ IP_ADDR = _address(CHRONYD)
 
 TIMESPEC = Layout(
     "timespec",
-    say("sec_high", Int32ub, 0, "s", "Seconds above 2**32; 0x7fffffff stands for 0, that is, for none."),
+    say(
+        "sec_high",
+        Int32ub,
+        0,
+        "s",
+        f"Seconds above 2**32; {_NO_HIGH_SECONDS:#x} stands for 0, that is, for none.",
+    ),
     say("sec_low", Int32ub, 4, "s", "Seconds below 2**32."),
     say("nsec", Int32ub, 8, "ns", "Nanoseconds within the second.", Between(0, 999_999_999)),
     size_bytes=12,
@@ -295,7 +318,7 @@ TRACKING_REPLY = Layout(
         Int32ub,
         28,
         "id",
-        "Reference id of the selected source; 7F7F0101 is chronyd's own local clock.",
+        f"Reference id of the selected source; {_LOCAL_REFERENCE_ID:08X} is chronyd's own local clock.",
     ),
     field("ip_addr", IP_ADDR, at=32, meaning="Address of the selected source."),
     say("stratum", Int16ub, 52, "count", "Hops from a reference clock."),

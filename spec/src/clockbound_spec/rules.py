@@ -38,6 +38,7 @@ OPENING_AND_READING = Chapter(
     "Opening and reading",
     "What a client does with the bytes before it believes them.",
     (
+        _rule("open.syscall", "A segment that can't be opened and mapped is SYSCALL. Opening never blocks."),
         _rule(
             "open.not-initialised",
             "A file that is shorter than a header, has the wrong magic, version 0 or generation 0 is "
@@ -197,17 +198,85 @@ JUDGEMENT = Chapter(
         ),
         _rule(
             "judge.machine",
-            "From Unknown only a synchronised sample leads out; Synchronized and FreeRunning follow the sample.",
+            "From Unknown only a synchronised sample leads out; Synchronized and FreeRunning follow the sample. From "
+            "Disrupted nothing but the rules on disruptions leads out.",
         ),
         _rule(
             "judge.first",
             "Before the first synchronisation the published bound is {UNSYNCHRONISED_BOUND_NS} ns, not 0.",
         ),
         _rule(
+            "judge.growth",
+            "Two answers with one reference time, {GROWTH_WINDOW_NS} ns apart or more, show how fast chronyd lets its "
+            "dispersion grow. Where that is below max_drift, by more than the answers' precision and travelling times "
+            "can explain, the daemon warns and says which maxclockerror chronyd needs.",
+        ),
+        _rule(
             "judge.publish",
-            "Nothing that chronyd, sysfs or a signal does stops the daemon from publishing once a second.",
+            "Nothing that chronyd, sysfs, the VMClock page or a signal does stops the daemon from publishing once a "
+            "second.",
         ),
     ),
 )
 
-CHAPTERS = (OPENING_AND_READING, SNAPSHOT_TO_INTERVAL, WRITING, JUDGEMENT)
+DISRUPTION = Chapter(
+    "Disruptions",
+    "A clock that was disrupted isn't where chronyd believes it to be: a virtual machine was moved, or somebody set the "
+    "clock. Where it isn't known whether there was a disruption, there was one.",
+    (
+        _rule(
+            "disruption.marker",
+            "A marker of the VMClock page that differs from the last one seen is a disruption. The last one seen "
+            "before the start is that of the segment that was taken over, if disruption support was on in it.",
+        ),
+        _rule(
+            "disruption.step",
+            "Any change of CLOCK_REALTIME - CLOCK_MONOTONIC is a disruption, whoever made it: a person, a program, chronyd "
+            "itself, a leap second, a suspension of the machine. The difference is taken of the coarse clocks at each "
+            "turn of the loop, and counts only where no tick fell between the readings. While it can't be had, no sample is "
+            "usable. It is kept beside the segments, with the boot that it belongs to, so that a step while no "
+            "daemon runs is found too.",
+        ),
+        _rule(
+            "disruption.forced",
+            "SIGUSR1 is a disruption, which lasts until SIGUSR2.",
+        ),
+        _rule(
+            "disruption.interrupted",
+            "A segment that is taken over in status DISRUPTED, or with an odd generation, and one with disruption "
+            "support on where there is no VMClock page any more, is a disruption: the daemon that left it may have died "
+            "before it could do what follows.",
+        ),
+        _rule(
+            "disruption.publish",
+            "DISRUPTED and the new marker are published before anything else is done. as_of and bound stay.",
+        ),
+        _rule(
+            "disruption.reset",
+            "Then chronyd is told to reset its sources and to take a burst of {BURST_GOOD_COUNT} good measurements in "
+            "{BURST_TOTAL_COUNT}: once a poll, until it answers. Until it has answered both it isn't asked for samples. "
+            "With the answer to the poll that follows the status becomes UNKNOWN. The burst is ordered again after "
+            "{BURST_AGAIN_NS} ns, and then at intervals that double, until a sample counts. If it refuses the reset, as versions before 4.0 do, the status stays DISRUPTED.",
+        ),
+        _rule(
+            "disruption.recovery",
+            "After a disruption only a synchronised sample counts whose age is less than the monotonic time since the "
+            "disruption was found. If chronyd refused the reset its reference time must also differ from that of the "
+            "first answer since.",
+        ),
+        _rule(
+            "disruption.support",
+            "clock_disruption_support_enabled is 1 from the moment that the daemon sees a VMClock page where clients will "
+            "look for it, and stays 1 until the daemon ends. A page that is there at the start, but that clients couldn't "
+            "use, ends the daemon; so does none, where one is required.",
+        ),
+        _rule(
+            "disruption.page",
+            "While the page can't be had (it was removed or cut, is something else, or stays in an update for "
+            "{READ_ATTEMPTS_COUNT} attempts) the status is UNKNOWN and no sample is usable. The last marker stays, and so "
+            "decides whether there was a disruption meanwhile. A page that is replaced is followed.",
+        ),
+    ),
+)
+
+CHAPTERS = (OPENING_AND_READING, SNAPSHOT_TO_INTERVAL, WRITING, JUDGEMENT, DISRUPTION)

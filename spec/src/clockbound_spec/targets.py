@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
-from clockbound_spec import candm, rules, segment, vmclock, vocabulary
+from clockbound_spec import c_header, candm, rules, segment, vmclock, vocabulary
 from clockbound_spec.declare import Renderer
-from clockbound_spec.emit import c, json, python, rst, svg
+from clockbound_spec.emit import c, c_api, json, man, python, rst, svg
+from clockbound_spec.manual import Manual
 from clockbound_spec.model import check_enumeration, plain
 
 SEGMENTS = tuple(plain(layout) for layout in segment.LAYOUTS)
@@ -20,29 +22,49 @@ for _enumeration in ENUMERATIONS:
 PAGES = SEGMENTS + VMCLOCK
 MAPS = {layout.name: f"{layout.name}.svg" for layout in PAGES + MESSAGES}
 
+#: The C library's manual, written by hand; and for each page with an example the program that it shows.
+HEADER = "clients/c/include/clockbound.h"
+EXAMPLES = {
+    "clockbound": "clients/c/examples/now.c",
+    "clockbound_before": "clients/c/examples/lease.c",
+    "clockbound_wait_after": "clients/c/examples/commit_wait.c",
+}
 
-def targets() -> dict[str, Renderer]:
-    """Every generated file and the function that renders it."""
+
+def c_manual(root: Path) -> Manual:
+    """The C library's manual, as the files in the repository `root` have it."""
+    header = c_header.parse((root / HEADER).read_text(encoding="utf-8"), HEADER)
+    examples = {page: (root / path).read_text(encoding="utf-8") for page, path in EXAMPLES.items()}
+    return Manual(header, vocabulary.ENUMERATIONS, vocabulary.PATHS, examples)
+
+
+def targets(root: Path) -> dict[str, Renderer]:
+    """Every generated file and the function that renders it; the manual is made from files in `root`."""
+    manual = c_manual(root)
     rendered: dict[str, Renderer] = {
-        "spec/layout.json": lambda: json.document(
+        # The suite's package has a copy: it needs the ids of the rules wherever it is installed.
+        path: lambda: json.document(
             PAGES + MESSAGES,
             ENUMERATIONS,
             vocabulary.LIMITS,
             vocabulary.PATHS,
             rules.CHAPTERS,
-        ),
+        )
+        for path in ("spec/layout.json", "conformance/src/clockbound_conformance/layout.json")
+    } | {
         "clients/c/include/clockbound/types.h": lambda: c.types_header(
             vocabulary.ENUMERATIONS, vocabulary.PATHS
         ),
         "clients/c/src/segment_layout.h": lambda: c.layout_header(
-            PAGES, vocabulary.LIMITS, "CLOCKBOUND_SEGMENT_LAYOUT_H"
+            PAGES, vocabulary.LIMITS, vocabulary.ENUMERATIONS, "CLOCKBOUND_SEGMENT_LAYOUT_H"
         ),
         "clients/python/src/clockbound_client/_layout.py": lambda: python.module(
-            "Layouts and vocabulary of the shared-memory segment, for the pure-Python reader.",
+            "Layouts and vocabulary of the shared-memory segment, for the pure-Python reader and for tests.",
             enumerations=vocabulary.ENUMERATIONS,
             limits=vocabulary.LIMITS,
             paths=vocabulary.PATHS,
             layouts=PAGES,
+            packs=True,
         ),
         "daemon/src/clockbound_daemon/_layout.py": lambda: python.module(
             "Layouts and vocabulary of the shared-memory segment, for its writer.",
@@ -55,6 +77,7 @@ def targets() -> dict[str, Renderer]:
         "daemon/src/clockbound_daemon/_candm.py": lambda: python.module(
             "Messages of chronyd's command protocol.",
             enumerations=candm.ENUMERATIONS,
+            limits=candm.NUMBERS,
             layouts=MESSAGES,
             packs=True,
         ),
@@ -68,7 +91,10 @@ def targets() -> dict[str, Renderer]:
             vocabulary.ENUMERATIONS, vocabulary.LIMITS, vocabulary.PATHS
         ),
         "docs/generated/rules.rst": lambda: rst.rule_list(rules.CHAPTERS),
+        "docs/generated/c-api.rst": lambda: c_api.reference(manual),
     }
+    for name, render in man.pages(manual).items():
+        rendered[f"clients/c/man/{name}"] = render
     for layout in PAGES + MESSAGES:
         rendered[f"docs/generated/{MAPS[layout.name]}"] = partial(svg.byte_map, layout)
     return rendered

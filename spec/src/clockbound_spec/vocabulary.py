@@ -11,6 +11,8 @@ from clockbound_spec.declare import Enumeration, Member
 
 #: The product's version. It stands here only; the distributions read it from here or from what is generated.
 VERSION = "0.1.0"
+#: The day of that version, which the manual pages bear.
+VERSION_DATE = "2026-11-20"
 
 CLOCK_STATUS = Enumeration(
     "ClockStatus",
@@ -81,6 +83,11 @@ LIMITS = (
         _NS_PER_S,
         "Least time between two looks at whether the path names another file.",
     ),
+    Limit(
+        "WAIT_SLICE_NS",
+        _NS_PER_S // 10,
+        "The longest that a client that waits sleeps between two looks at the segment.",
+    ),
     Limit("VOID_AFTER_NS", 1_000 * _NS_PER_S, "How long after as_of the daemon's guarantee ends."),
     Limit(
         "UNSYNCHRONISED_BOUND_NS",
@@ -96,6 +103,20 @@ LIMITS = (
         "FUTURE_SAMPLE_TOLERANCE_NS",
         _NS_PER_S,
         "A sample from farther in the future than this isn't usable.",
+    ),
+    Limit(
+        "BURST_GOOD_COUNT", 4, "Good measurements of each source that chronyd is to take after a disruption."
+    ),
+    Limit("BURST_TOTAL_COUNT", 8, "Measurements of each source that it is to try for that."),
+    Limit(
+        "BURST_AGAIN_NS",
+        10 * _NS_PER_S,
+        "After this it is told to do so again, and then at intervals that double.",
+    ),
+    Limit(
+        "GROWTH_WINDOW_NS",
+        _NS_PER_S // 2,
+        "Least time between two answers from which the growth of chronyd's dispersion is computed.",
     ),
 )
 

@@ -11,6 +11,19 @@
 /* As many as fit in the box. */
 #define CB_TOYS_COUNT INT64_C(3)
 
+/* The name of a toy_mood; NULL if there is no such member. */
+static inline const char *cb_toy_mood_name(int value)
+{
+    switch (value) {
+    case 0:
+        return "CALM";
+    case 3:
+        return "CROSS";
+    default:
+        return NULL;
+    }
+}
+
 static inline int16_t cb_load_i16(const void *from)
 {
     int16_t value;

@@ -29,10 +29,13 @@ typedef enum {
 #define atomic_load_explicit(pointer, order)                                                                 \
     ((MODEL_VALUE_OF(pointer))model_load((pointer), sizeof *(pointer), (order), MODEL_HERE))
 #define atomic_store_explicit(pointer, value, order)                                                         \
-    model_store((pointer), sizeof *(pointer), (MODEL_VALUE_OF(pointer))(value), (order), MODEL_HERE)
+    model_store((pointer), sizeof *(pointer), (uint64_t)(MODEL_VALUE_OF(pointer))(value), (order), MODEL_HERE)
 #define atomic_compare_exchange_strong_explicit(pointer, expected, desired, success, failure)                \
-    model_compare_exchange((pointer), sizeof *(pointer), (expected), (MODEL_VALUE_OF(pointer))(desired),     \
-                           (success), (failure), MODEL_HERE)
+    model_compare_exchange((pointer), sizeof *(pointer), (expected),                                         \
+                           (uint64_t)(MODEL_VALUE_OF(pointer))(desired), (success), (failure), MODEL_HERE)
 #define atomic_thread_fence(order) model_fence((order), MODEL_HERE)
+/* As plain as C has it: not for memory that others can reach already. */
+#define atomic_init(pointer, value)                                                                          \
+    ((void)(*(MODEL_VALUE_OF(pointer) *)(uintptr_t)(pointer) = (MODEL_VALUE_OF(pointer))(value)))
 
 #endif

@@ -44,7 +44,7 @@ static void write_segment(char *path)
     segment.size_bytes = 80;
     segment.version = 2;
     segment.generation = 2;
-    segment.void_after_sec = 1000;
+    segment.void_after_sec = 2000000000;
     segment.bound_ns = 1000;
     segment.clock_status = 2;
     const int descriptor = mkstemp(path);
@@ -66,17 +66,26 @@ int main()
     write_segment(path);
     clockbound_ctx *ctx = clockbound_vmclock_open(path, VMCLOCK_SHM_DEFAULT_PATH, &err);
     check(ctx != NULL, "a segment opens");
+    clockbound_interval given;
+    std::memset(&given, 0, sizeof given);
+    const int64_t s = 1000000000;
+    check(clockbound_now_at(ctx, 1700000000 * s + 500, 3 * s, &given) == NULL,
+          "it answers for given readings");
+    check(given.earliest_ns == 1700000000 * s - 500, "with the earlier end");
+    check(given.latest_ns == 1700000000 * s + 1500, "and the later one");
+    check(given.clock_status == CLOCKBOUND_STA_FREE_RUNNING, "and the status");
     clockbound_now_result now;
     std::memset(&now, 0, sizeof now);
-    const int64_t s = 1000000000;
-    check(clockbound_now_at(ctx, 1700000000 * s + 500, 3 * s, &now) == NULL, "it answers for given readings");
-    check(now.earliest.tv_sec == 1699999999 && now.earliest.tv_nsec == 999999500, "with the earlier end");
-    check(now.latest.tv_sec == 1700000000 && now.latest.tv_nsec == 1500, "and the later one");
-    const clockbound_clock_status status = now.clock_status;
-    check(status == CLOCKBOUND_STA_FREE_RUNNING, "and the status");
     const clockbound_err *failed = clockbound_now(NULL, &now);
     check(failed != NULL && failed->kind == CLOCKBOUND_ERR_SYSCALL, "an error is a value");
     check(clockbound_now(ctx, &now) == NULL, "it answers for the present");
+    const clockbound_clock_status status = now.clock_status;
+    check(status == CLOCKBOUND_STA_FREE_RUNNING, "with a status");
+    check((now.latest.tv_sec - now.earliest.tv_sec) * s + now.latest.tv_nsec - now.earliest.tv_nsec == 2000,
+          "and both ends");
+    bool passed = false;
+    check(clockbound_after(ctx, 0, &passed) == NULL && passed, "1970 has passed");
+    check(std::strcmp(clockbound_version(), CLOCKBOUND_VERSION) == 0, "the versions agree");
     check(clockbound_close(ctx) == NULL, "and closes");
     unlink(path);
     return failures == 0 ? 0 : 1;

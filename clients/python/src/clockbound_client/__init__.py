@@ -10,19 +10,26 @@ If `a.latest_ns < b.earliest_ns`, a happened before b, on whatever hosts the two
 There are two implementations that answer alike: a compiled one, and one in Python for x86-64
 machines that can't have it. The environment variable CLOCKBOUND_IMPLEMENTATION chooses: `auto` (the
 default; the compiled one if it is there), `c` or `python`. `implementation` says which it is.
+
+For pytest, which finds a fixture with this package: PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
 
 import os
 
+from clockbound_client._client import Timing
 from clockbound_client._errors import (
     CausalityBreachError,
     ClockBoundError,
     ClockBoundSyscallError,
+    ClockNotTrustedError,
+    ErrorBoundTooLargeError,
     SegmentMalformedError,
     SegmentNotInitializedError,
     SegmentVersionNotSupportedError,
+    TaiOffsetUnknownError,
+    WaitTimeoutError,
 )
 from clockbound_client._layout import VERSION as __version__
 from clockbound_client._layout import ClockStatus, ErrorKind
@@ -31,7 +38,7 @@ from clockbound_client._layout import ClockStatus, ErrorKind
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from clockbound_client._core import ClockBoundClient, Interval
+    from clockbound_client._core import ClockBoundClient, Interval, TaiInterval
 
     implementation: str
 else:
@@ -41,14 +48,14 @@ else:
     try:
         if _wanted == "python":
             raise ImportError
-        from clockbound_client._core import ClockBoundClient, Interval
+        from clockbound_client._core import ClockBoundClient, Interval, TaiInterval
 
         #: "c" or "python": which implementation this process uses.
         implementation = "c"
     except ImportError:
         if _wanted == "c":
             raise
-        from clockbound_client._interval import Interval
+        from clockbound_client._interval import Interval, TaiInterval
         from clockbound_client._pure import ClockBoundClient
 
         implementation = "python"
@@ -58,12 +65,18 @@ __all__ = [
     "ClockBoundClient",
     "ClockBoundError",
     "ClockBoundSyscallError",
+    "ClockNotTrustedError",
     "ClockStatus",
+    "ErrorBoundTooLargeError",
     "ErrorKind",
     "Interval",
     "SegmentMalformedError",
     "SegmentNotInitializedError",
     "SegmentVersionNotSupportedError",
+    "TaiInterval",
+    "TaiOffsetUnknownError",
+    "Timing",
+    "WaitTimeoutError",
     "__version__",
     "implementation",
 ]

@@ -1,74 +1,144 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The compiled module: Interval, ClockBoundClient and publish over the C core, in the stable ABI of
- * Python 3.11. The GIL is held throughout: a question takes less time than giving it up would.
+ * The compiled module: the intervals, ClockBoundClient and publish over the C core, in the stable ABI of
+ * Python 3.11 where the build asks for it. The GIL is held throughout: a question takes less time than
+ * giving it up would.
+ *
+ * What is rare (a datetime, an argument that is refused, an exception's words) is left to the Python that
+ * both implementations share.
  */
 #define PY_SSIZE_T_CLEAN
-#ifndef Py_LIMITED_API /* the build defines it with the same value */
-#define Py_LIMITED_API 0x030B0000
-#endif
 #include <Python.h>
 #include <structmember.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "reader.h"
 #include "segment_layout.h"
 #include "seqlock.h"
 
-#define STATUSES (CLOCKBOUND_STA_DISRUPTED + 1)
+#define STATUSES_COUNT (CLOCKBOUND_STA_DISRUPTED + 1)
+
+/* Dead intervals that are kept for the next ones, which saves a tenth of now(). */
+#if defined(Py_GIL_DISABLED) || defined(Py_TRACE_REFS)
+#define SPARES_COUNT 0 /* they would need a lock, or be taken for living ones */
+#else
+#define SPARES_COUNT 16
+#endif
+
+/* The Python functions that are called from here, by module and name. */
+enum {
+    ERROR_FROM,
+    NOT_TRUSTED,
+    TOO_LARGE,
+    TAI_UNKNOWN,
+    WHOLE_NS,
+    MAX_ERROR_NS,
+    INSTANT_NS,
+    NOT_AN_INTERVAL,
+    FLOOR_DATETIME,
+    CEILING_DATETIME,
+    FUNCTIONS_COUNT
+};
+static const struct {
+    const char *module, *name;
+} function_names[FUNCTIONS_COUNT] = {
+    [ERROR_FROM] = {"clockbound_client._errors", "error_from"},
+    [NOT_TRUSTED] = {"clockbound_client._errors", "not_trusted"},
+    [TOO_LARGE] = {"clockbound_client._errors", "too_large"},
+    [TAI_UNKNOWN] = {"clockbound_client._errors", "tai_unknown"},
+    [WHOLE_NS] = {"clockbound_client._instants", "whole_ns"},
+    [MAX_ERROR_NS] = {"clockbound_client._instants", "max_error_ns"},
+    [INSTANT_NS] = {"clockbound_client._instants", "instant_ns"},
+    [NOT_AN_INTERVAL] = {"clockbound_client._instants", "not_an_interval"},
+    [FLOOR_DATETIME] = {"clockbound_client._instants", "floor_datetime"},
+    [CEILING_DATETIME] = {"clockbound_client._instants", "ceiling_datetime"},
+};
+
+typedef struct interval_object IntervalObject;
 
 typedef struct {
-    PyObject *interval_type;
-    PyObject *error_from;         /* clockbound_client._errors.error_from */
-    PyObject *statuses[STATUSES]; /* the members of ClockStatus by value */
+    PyTypeObject *interval_type;
+    PyTypeObject *tai_interval_type;
+    PyObject *functions[FUNCTIONS_COUNT];
+    PyObject *statuses[STATUSES_COUNT]; /* the members of ClockStatus by value */
     PyObject *status_type;
+    int spares_count;
+    IntervalObject *spares[SPARES_COUNT + 1];
 } module_state;
 
-/* The types can't be subclassed, so the type of an object is always the one that has the module's state. */
-static module_state *state_of(PyObject *self)
+/* Calls one of the functions and raises what it returns. */
+static PyObject *raise_from(PyObject *error)
 {
-    return (module_state *)PyType_GetModuleState(Py_TYPE(self));
+    if (error != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+    }
+    return NULL;
 }
 
-/* ---------------------------------------------------------------- Interval */
+/* As an int64 what `function` makes of value; -1 with an exception set if that is none. */
+static int as_ns(PyObject *function, PyObject *value, const char *what, int64_t *ns)
+{
+    int overflow;
+    if (PyLong_CheckExact(value)) {
+        *ns = PyLong_AsLongLongAndOverflow(value, &overflow);
+        if (overflow == 0)
+            return 0;
+    }
+    PyObject *whole = PyObject_CallFunction(function, what == NULL ? "(O)" : "(Os)", value, what);
+    if (whole == NULL)
+        return -1;
+    *ns = PyLong_AsLongLong(whole);
+    Py_DECREF(whole);
+    return *ns == -1 && PyErr_Occurred() ? -1 : 0;
+}
 
-typedef struct {
-    PyObject_HEAD long long earliest_ns;
+/* --------------------------------------------------------------- intervals */
+
+/* Interval and TaiInterval. */
+struct interval_object {
+    PyObject_HEAD module_state *state; /* lives as long as the type does, which this refers to */
+    long long earliest_ns;
     long long latest_ns;
     int status;
-} IntervalObject;
+};
 
-static PyObject *make_interval(PyTypeObject *type, int64_t earliest_ns, int64_t latest_ns, int status)
+static PyObject *make_interval(module_state *state, PyTypeObject *type, int64_t earliest_ns,
+                               int64_t latest_ns, int status)
 {
-    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    IntervalObject *self = (IntervalObject *)allocate(type, 0);
-    if (self != NULL) {
-        self->earliest_ns = earliest_ns;
-        self->latest_ns = latest_ns;
-        self->status = status;
+    IntervalObject *self;
+    if (state->spares_count > 0 && type == state->interval_type) {
+        self = state->spares[--state->spares_count];
+        Py_SET_REFCNT((PyObject *)self, 1);
+    } else {
+        self = PyObject_New(IntervalObject, type);
+        if (self == NULL)
+            return NULL;
+        self->state = state;
     }
+    self->earliest_ns = earliest_ns;
+    self->latest_ns = latest_ns;
+    self->status = status;
     return (PyObject *)self;
 }
 
-/* An end of an interval or a clock reading; `what` is for the message. */
-static int as_ns(PyObject *value, const char *what, int64_t *ns)
+static void free_interval(IntervalObject *self)
 {
-    if (!PyLong_Check(value)) {
-        PyObject *name = PyType_GetName(Py_TYPE(value));
-        if (name != NULL) {
-            PyErr_Format(PyExc_TypeError, "%s is an int, not %U", what, name);
-            Py_DECREF(name);
-        }
-        return -1;
-    }
-    int overflow;
-    *ns = PyLong_AsLongLongAndOverflow(value, &overflow);
-    if (overflow != 0) {
-        PyErr_Format(PyExc_OverflowError, "%S ns is out of range for a time", value);
-        return -1;
-    }
-    return *ns == -1 && PyErr_Occurred() ? -1 : 0;
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+    PyObject_Free(self);
+    Py_DECREF(type); /* instances of heap types hold their type, which holds the module */
+}
+
+static void interval_dealloc(PyObject *object)
+{
+    IntervalObject *self = (IntervalObject *)object;
+    module_state *state = self->state;
+    if (state->spares_count < SPARES_COUNT && Py_TYPE(object) == state->interval_type)
+        state->spares[state->spares_count++] = self; /* it goes on holding its type */
+    else
+        free_interval(self);
 }
 
 static PyObject *interval_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
@@ -76,48 +146,139 @@ static PyObject *interval_new(PyTypeObject *type, PyObject *arguments, PyObject 
     static char *names[] = {"earliest_ns", "latest_ns", "status", NULL};
     PyObject *earliest, *latest, *status;
     int64_t earliest_ns, latest_ns;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OOO:Interval", names, &earliest, &latest,
-                                     &status) ||
-        as_ns(earliest, "an end of an interval", &earliest_ns) != 0 ||
-        as_ns(latest, "an end of an interval", &latest_ns) != 0)
+    module_state *state = (module_state *)PyType_GetModuleState(type);
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OOO", names, &earliest, &latest, &status) ||
+        as_ns(state->functions[WHOLE_NS], earliest, "an end of an interval", &earliest_ns) != 0 ||
+        as_ns(state->functions[WHOLE_NS], latest, "an end of an interval", &latest_ns) != 0)
         return NULL;
-    if (earliest_ns > latest_ns) {
-        PyErr_Format(PyExc_ValueError, "earliest_ns %S is after latest_ns %S", earliest, latest);
-        return NULL;
-    }
-    const module_state *state = (const module_state *)PyType_GetModuleState(type);
+    if (earliest_ns > latest_ns)
+        return PyErr_Format(PyExc_ValueError, "earliest_ns %lld is after latest_ns %lld",
+                            (long long)earliest_ns, (long long)latest_ns);
     /* ClockStatus(status) refuses what isn't one. */
     PyObject *member = PyObject_CallFunctionObjArgs(state->status_type, status, NULL);
     if (member == NULL)
         return NULL;
     const long value = PyLong_AsLong(member);
     Py_DECREF(member);
-    return make_interval(type, earliest_ns, latest_ns, (int)value);
+    return make_interval(state, type, earliest_ns, latest_ns, (int)value);
 }
 
-static void free_object(PyObject *self)
+static bool is_trusted(int status)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    release(self);
-    Py_DECREF(type); /* instances of heap types hold their type */
+    return status == CLOCKBOUND_STA_SYNCHRONIZED || status == CLOCKBOUND_STA_FREE_RUNNING;
+}
+
+static int check_trusted(const IntervalObject *self)
+{
+    if (is_trusted(self->status))
+        return 0;
+    raise_from(PyObject_CallFunction(self->state->functions[NOT_TRUSTED], "is", self->status, ""));
+    return -1;
 }
 
 static PyObject *interval_status(PyObject *self, void *unused)
 {
     (void)unused;
-    PyObject *member = state_of(self)->statuses[((IntervalObject *)self)->status];
+    const IntervalObject *interval = (const IntervalObject *)self;
+    PyObject *member = interval->state->statuses[interval->status];
     Py_INCREF(member);
     return member;
+}
+
+/* The width of the widest interval takes 64 bits and no sign. */
+static uint64_t width_ns(const IntervalObject *interval)
+{
+    return (uint64_t)interval->latest_ns - (uint64_t)interval->earliest_ns;
 }
 
 static PyObject *interval_width_ns(PyObject *self, void *unused)
 {
     (void)unused;
+    return PyLong_FromUnsignedLongLong(width_ns((const IntervalObject *)self));
+}
+
+static uint64_t half_up(uint64_t width)
+{
+    return width / 2 + width % 2;
+}
+
+static PyObject *interval_error_bound_ns(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(half_up(width_ns((const IntervalObject *)self)));
+}
+
+static PyObject *interval_midpoint_ns(PyObject *self, void *unused)
+{
+    (void)unused;
     const IntervalObject *interval = (const IntervalObject *)self;
-    /* The width of the widest interval takes 64 bits and no sign. */
-    return PyLong_FromUnsignedLongLong((unsigned long long)interval->latest_ns -
-                                       (unsigned long long)interval->earliest_ns);
+    return PyLong_FromLongLong(interval->earliest_ns + (long long)(width_ns(interval) / 2));
+}
+
+static PyObject *interval_earliest(PyObject *self, void *unused)
+{
+    (void)unused;
+    const IntervalObject *interval = (const IntervalObject *)self;
+    return PyObject_CallFunction(interval->state->functions[FLOOR_DATETIME], "L", interval->earliest_ns);
+}
+
+static PyObject *interval_latest(PyObject *self, void *unused)
+{
+    (void)unused;
+    const IntervalObject *interval = (const IntervalObject *)self;
+    return PyObject_CallFunction(interval->state->functions[CEILING_DATETIME], "L", interval->latest_ns);
+}
+
+static PyObject *contains(IntervalObject *self, int64_t ns)
+{
+    if (check_trusted(self) != 0)
+        return NULL;
+    return PyBool_FromLong(self->earliest_ns <= ns && ns <= self->latest_ns);
+}
+
+static PyObject *interval_contains(PyObject *object, PyObject *t)
+{
+    IntervalObject *self = (IntervalObject *)object;
+    int64_t ns;
+    return as_ns(self->state->functions[INSTANT_NS], t, NULL, &ns) != 0 ? NULL : contains(self, ns);
+}
+
+static PyObject *tai_interval_contains(PyObject *object, PyObject *t)
+{
+    IntervalObject *self = (IntervalObject *)object;
+    int64_t ns;
+    return as_ns(self->state->functions[WHOLE_NS], t, "a time on the TAI scale", &ns) != 0
+               ? NULL
+               : contains(self, ns);
+}
+
+/* Whether both are intervals of one scale that can be relied on; otherwise an exception is set. */
+static int check_other(const IntervalObject *self, PyObject *other)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)(uintptr_t)self);
+    if (Py_TYPE(other) != type) {
+        PyObject *name = PyType_GetName(type);
+        if (name != NULL)
+            raise_from(PyObject_CallFunction(self->state->functions[NOT_AN_INTERVAL], "ON", other, name));
+        return -1;
+    }
+    return check_trusted(self) == 0 && check_trusted((const IntervalObject *)other) == 0 ? 0 : -1;
+}
+
+static PyObject *interval_overlaps(PyObject *self, PyObject *other)
+{
+    const IntervalObject *a = (const IntervalObject *)self, *b = (const IntervalObject *)other;
+    if (check_other(a, other) != 0)
+        return NULL;
+    return PyBool_FromLong(a->earliest_ns <= b->latest_ns && b->earliest_ns <= a->latest_ns);
+}
+
+static PyObject *interval_certainly_before(PyObject *self, PyObject *other)
+{
+    const IntervalObject *a = (const IntervalObject *)self, *b = (const IntervalObject *)other;
+    if (check_other(a, other) != 0)
+        return NULL;
+    return PyBool_FromLong(a->latest_ns < b->earliest_ns);
 }
 
 static PyObject *interval_compare(PyObject *self, PyObject *other, int operation)
@@ -149,12 +310,13 @@ static Py_hash_t interval_hash(PyObject *self)
 static PyObject *interval_repr(PyObject *self)
 {
     const IntervalObject *interval = (const IntervalObject *)self;
-    PyObject *name = PyObject_GetAttrString(state_of(self)->statuses[interval->status], "name");
-    if (name == NULL)
-        return NULL;
-    PyObject *repr = PyUnicode_FromFormat("Interval(earliest_ns=%lld, latest_ns=%lld, status=ClockStatus.%U)",
-                                          interval->earliest_ns, interval->latest_ns, name);
-    Py_DECREF(name);
+    PyObject *repr = NULL, *type_name = PyType_GetName(Py_TYPE(self));
+    PyObject *name = PyObject_GetAttrString(interval->state->statuses[interval->status], "name");
+    if (type_name != NULL && name != NULL)
+        repr = PyUnicode_FromFormat("%U(earliest_ns=%lld, latest_ns=%lld, status=ClockStatus.%U)", type_name,
+                                    interval->earliest_ns, interval->latest_ns, name);
+    Py_XDECREF(type_name);
+    Py_XDECREF(name);
     return repr;
 }
 
@@ -164,37 +326,102 @@ static PyObject *interval_reduce(PyObject *self, PyObject *unused)
     return Py_BuildValue("(ON)", (PyObject *)Py_TYPE(self), interval_values((const IntervalObject *)self));
 }
 
+static PyObject *return_self(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    Py_INCREF(self);
+    return self;
+}
+
 static PyMemberDef interval_members[] = {
     {"earliest_ns", T_LONGLONG, offsetof(IntervalObject, earliest_ns), READONLY,
-     "True time is not before this: nanoseconds since 1970, as CLOCK_REALTIME counts them."},
+     "True time is not before this."},
     {"latest_ns", T_LONGLONG, offsetof(IntervalObject, latest_ns), READONLY, "True time is not after this."},
     {NULL, 0, 0, 0, NULL},
 };
 
+#define COMMON_GETTERS                                                                                       \
+    {"status", interval_status, NULL, "How far the interval can be relied on.", NULL},                       \
+        {"width_ns", interval_width_ns, NULL, "latest_ns - earliest_ns", NULL},                              \
+        {"error_bound_ns", interval_error_bound_ns, NULL,                                                    \
+         "How wrong the midpoint can be: half the width, rounded up.", NULL},                                \
+    {                                                                                                        \
+        "midpoint_ns", interval_midpoint_ns, NULL,                                                           \
+            "The middle, rounded down: what a clock shows that doesn't say how wrong it is.", NULL           \
+    }
+
 static PyGetSetDef interval_getters[] = {
-    {"status", interval_status, NULL, "How far the interval can be relied on.", NULL},
-    {"width_ns", interval_width_ns, NULL, "latest_ns - earliest_ns", NULL},
+    COMMON_GETTERS,
+    {"earliest", interval_earliest, NULL,
+     "`earliest_ns` as a datetime in UTC: the last microsecond that isn't after it.", NULL},
+    {"latest", interval_latest, NULL,
+     "`latest_ns` as a datetime in UTC: the first microsecond that isn't before it.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+static PyGetSetDef tai_interval_getters[] = {
+    COMMON_GETTERS,
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+#define COMMON_METHODS                                                                                       \
+    {"overlaps", interval_overlaps, METH_O,                                                                  \
+     "overlaps($self, other, /)\n--\n\n"                                                                     \
+     "Whether the two have an instant in common, so that nobody can say which came first.\n\n"               \
+     "Raises ClockNotTrustedError unless both can be relied on."},                                           \
+        {"certainly_before", interval_certainly_before, METH_O,                                              \
+         "certainly_before($self, other, /)\n--\n\n"                                                         \
+         "Whether this ends before the other begins: what happened in it came first, on whatever hosts "     \
+         "they "                                                                                             \
+         "were taken.\n\nRaises ClockNotTrustedError unless both can be relied on."},                        \
+        {"__reduce__", interval_reduce, METH_NOARGS, NULL}, {"__copy__", return_self, METH_NOARGS, NULL},    \
+    {                                                                                                        \
+        "__deepcopy__", return_self, METH_O, NULL                                                            \
+    }
+
 static PyMethodDef interval_methods[] = {
-    {"__reduce__", interval_reduce, METH_NOARGS, NULL},
+    {"contains", interval_contains, METH_O,
+     "contains($self, t, /)\n--\n\n"
+     "Whether true time can have been `t`: nanoseconds since 1970, or an aware datetime.\n\n"
+     "Raises ClockNotTrustedError unless the interval can be relied on."},
+    COMMON_METHODS,
     {NULL, NULL, 0, NULL},
 };
+
+static PyMethodDef tai_interval_methods[] = {
+    {"contains", tai_interval_contains, METH_O,
+     "contains($self, t, /)\n--\n\n"
+     "Whether true time can have been `t`, in nanoseconds since 1970 TAI.\n\n"
+     "Raises ClockNotTrustedError unless the interval can be relied on."},
+    COMMON_METHODS,
+    {NULL, NULL, 0, NULL},
+};
+
+#define COMMON_SLOTS                                                                                         \
+    {Py_tp_new, interval_new}, {Py_tp_dealloc, interval_dealloc}, {Py_tp_richcompare, interval_compare},     \
+        {Py_tp_hash, interval_hash}, {Py_tp_repr, interval_repr},                                            \
+    {                                                                                                        \
+        Py_tp_members, interval_members                                                                      \
+    }
 
 static PyType_Slot interval_slots[] = {
     {Py_tp_doc,
      "Interval(earliest_ns, latest_ns, status)\n--\n\n"
      "True time lies between `earliest_ns` and `latest_ns`, as far as `status` says. Immutable.\n\n"
      "Both are nanoseconds since 1970-01-01T00:00:00Z, as CLOCK_REALTIME counts them."},
-    {Py_tp_new, interval_new},
-    {Py_tp_dealloc, free_object},
-    {Py_tp_richcompare, interval_compare},
-    {Py_tp_hash, interval_hash},
-    {Py_tp_repr, interval_repr},
-    {Py_tp_members, interval_members},
+    COMMON_SLOTS,
     {Py_tp_getset, interval_getters},
     {Py_tp_methods, interval_methods},
+    {0, NULL},
+};
+
+static PyType_Slot tai_interval_slots[] = {
+    {Py_tp_doc, "TaiInterval(earliest_ns, latest_ns, status)\n--\n\n"
+                "As `Interval`, on the TAI scale, which has no leap seconds. Immutable.\n\n"
+                "Both ends are nanoseconds since 1970-01-01T00:00:00 TAI, as CLOCK_TAI counts them."},
+    COMMON_SLOTS,
+    {Py_tp_getset, tai_interval_getters},
+    {Py_tp_methods, tai_interval_methods},
     {0, NULL},
 };
 
@@ -205,23 +432,27 @@ static PyType_Spec interval_spec = {
     .slots = interval_slots,
 };
 
+static PyType_Spec tai_interval_spec = {
+    .name = "clockbound_client.TaiInterval",
+    .basicsize = sizeof(IntervalObject),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = tai_interval_slots,
+};
+
 /* -------------------------------------------------------- ClockBoundClient */
 
 typedef struct {
-    PyObject_HEAD clockbound_ctx *ctx; /* NULL when closed */
-    PyObject *path;      /* str */
+    PyObject_HEAD module_state *state;
+    _Atomic(clockbound_ctx *) ctx; /* NULL when closed */
+    clockbound_ctx *retired;       /* closed, but not unmapped; without a GIL only */
+    PyObject *path;                /* str */
     PyObject *vmclock_path;
 } ClientObject;
 
 static PyObject *raise_error(const module_state *state, clockbound_err const *err, PyObject *path)
 {
-    PyObject *error =
-        PyObject_CallFunction(state->error_from, "iOis", (int)err->kind, path, err->sys_errno, err->detail);
-    if (error != NULL) {
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-        Py_DECREF(error);
-    }
-    return NULL;
+    return raise_from(PyObject_CallFunction(state->functions[ERROR_FROM], "iOis", (int)err->kind, path,
+                                            err->sys_errno, err->detail));
 }
 
 /* A path as str, from what os.fspath accepts. */
@@ -256,39 +487,51 @@ static clockbound_ctx *open_path(const ClientObject *self, clockbound_err *err, 
     return ctx;
 }
 
-static int client_open(ClientObject *self, const module_state *state, PyObject *path, PyObject *vmclock_path)
+/* Opens layout 2's default place. A daemon of 1.x writes layout 1 only; if neither is there, the error is
+ * about the first. */
+static clockbound_ctx *open_default(ClientObject *self, clockbound_err *err, PyObject **about)
+{
+    self->path = PyUnicode_FromString(CLOCKBOUND_SHM_DEFAULT_PATH);
+    if (self->path == NULL)
+        return NULL;
+    *about = self->path;
+    clockbound_ctx *ctx = open_path(self, err, about);
+    if (ctx != NULL || PyErr_Occurred() || *about != self->path || err->sys_errno != ENOENT)
+        return ctx;
+    PyObject *preferred = self->path;
+    clockbound_err other = {CLOCKBOUND_ERR_NONE, 0, ""};
+    self->path = PyUnicode_FromString(CLOCKBOUND_SHM_V1_DEFAULT_PATH);
+    if (self->path != NULL)
+        ctx = open_path(self, &other, about);
+    if (ctx == NULL && (self->path == NULL || other.sys_errno == ENOENT)) {
+        Py_XDECREF(self->path);
+        *about = self->path = preferred;
+    } else {
+        *err = other;
+        Py_DECREF(preferred);
+    }
+    return ctx;
+}
+
+static int client_open(ClientObject *self, PyObject *path, PyObject *vmclock_path)
 {
     self->vmclock_path =
         vmclock_path == Py_None ? PyUnicode_FromString(VMCLOCK_SHM_DEFAULT_PATH) : as_path(vmclock_path);
     if (self->vmclock_path == NULL)
         return -1;
-    self->path = path == Py_None ? PyUnicode_FromString(CLOCKBOUND_SHM_DEFAULT_PATH) : as_path(path);
-    if (self->path == NULL)
-        return -1;
     clockbound_err err = {CLOCKBOUND_ERR_NONE, 0, ""};
-    PyObject *about = self->path;
-    self->ctx = open_path(self, &err, &about);
-    if (self->ctx == NULL && !PyErr_Occurred() && path == Py_None && about == self->path &&
-        err.sys_errno == ENOENT) {
-        /* No segment of layout 2: a daemon of 1.x writes layout 1 only. If it isn't there either, the error
-         * is about the first. */
-        PyObject *preferred = self->path;
-        clockbound_err ignored;
-        PyObject *about_other;
-        self->path = PyUnicode_FromString(CLOCKBOUND_SHM_V1_DEFAULT_PATH);
-        if (self->path != NULL)
-            self->ctx = open_path(self, &ignored, &about_other);
-        if (self->ctx == NULL) {
-            Py_XDECREF(self->path);
-            self->path = preferred;
-        } else {
-            Py_DECREF(preferred);
-        }
-    }
-    if (self->ctx != NULL)
+    PyObject *about = NULL;
+    clockbound_ctx *ctx = NULL;
+    if (path == Py_None)
+        ctx = open_default(self, &err, &about);
+    else if ((self->path = as_path(path)) != NULL)
+        ctx = open_path(self, &err, &about);
+    /* ORDERING: relaxed; whoever hands the object to another thread orders it. */
+    atomic_store_explicit(&self->ctx, ctx, memory_order_relaxed);
+    if (ctx != NULL)
         return 0;
     if (!PyErr_Occurred())
-        raise_error(state, &err, about);
+        raise_error(self->state, &err, about);
     return -1;
 }
 
@@ -299,10 +542,14 @@ static PyObject *client_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|OO:ClockBoundClient", names, &path,
                                      &vmclock_path))
         return NULL;
-    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    ClientObject *self = (ClientObject *)allocate(type, 0);
-    if (self != NULL &&
-        client_open(self, (const module_state *)PyType_GetModuleState(type), path, vmclock_path) != 0)
+    ClientObject *self = PyObject_New(ClientObject, type);
+    if (self == NULL)
+        return NULL;
+    self->state = (module_state *)PyType_GetModuleState(type);
+    atomic_init(&self->ctx, NULL);
+    self->retired = NULL;
+    self->path = self->vmclock_path = NULL;
+    if (client_open(self, path, vmclock_path) != 0)
         Py_CLEAR(self);
     return (PyObject *)self;
 }
@@ -310,67 +557,169 @@ static PyObject *client_new(PyTypeObject *type, PyObject *arguments, PyObject *k
 static void client_dealloc(PyObject *object)
 {
     ClientObject *self = (ClientObject *)object;
-    clockbound_close(self->ctx);
+    PyTypeObject *type = Py_TYPE(object);
+    /* ORDERING: relaxed; nobody else refers to the object any more. */
+    clockbound_close(atomic_load_explicit(&self->ctx, memory_order_relaxed));
+    clockbound_close(self->retired);
     Py_XDECREF(self->path);
     Py_XDECREF(self->vmclock_path);
-    free_object(object);
+    PyObject_Free(self);
+    Py_DECREF(type); /* instances of heap types hold their type */
 }
 
-static int check_open(const ClientObject *self)
+/* The context; NULL with an exception set if the client is closed. */
+static clockbound_ctx *context_of(const ClientObject *self)
 {
-    if (self->ctx != NULL)
-        return 0;
-    PyErr_Format(PyExc_ValueError, "%U: the client is closed", self->path);
-    return -1;
+    /* ORDERING: relaxed; it has been there since the object was made, or is gone. */
+    clockbound_ctx *ctx = atomic_load_explicit(&self->ctx, memory_order_relaxed);
+    if (ctx == NULL)
+        PyErr_Format(PyExc_ValueError, "%U: the client is closed", self->path);
+    return ctx;
 }
 
-static PyObject *answer(ClientObject *self, clockbound_err const *err, const struct cb_interval *interval)
+static PyObject *answer(const ClientObject *self, clockbound_err const *err,
+                        const struct cb_interval *interval)
 {
-    const module_state *state = state_of((PyObject *)self);
     if (err != NULL)
-        return raise_error(state, err, self->path);
-    return make_interval((PyTypeObject *)state->interval_type, interval->earliest_ns, interval->latest_ns,
+        return raise_error(self->state, err, self->path);
+    return make_interval(self->state, self->state->interval_type, interval->earliest_ns, interval->latest_ns,
                          (int)interval->status);
 }
 
-static PyObject *client_now(PyObject *object, PyObject *unused)
+/* The interval of this moment for a question that can't carry a status; -1 with an exception set. */
+__attribute__((flatten)) static int trusted_now(const ClientObject *self, struct cb_interval *interval)
 {
-    (void)unused;
-    ClientObject *self = (ClientObject *)object;
+    clockbound_ctx *ctx = context_of(self);
+    if (ctx == NULL)
+        return -1;
+    clockbound_err const *err = cb_reader_now(ctx, interval);
+    if (err != NULL) {
+        raise_error(self->state, err, self->path);
+        return -1;
+    }
+    if (is_trusted((int)interval->status))
+        return 0;
+    raise_from(
+        PyObject_CallFunction(self->state->functions[NOT_TRUSTED], "iO", (int)interval->status, self->path));
+    return -1;
+}
+
+/* now(max_error_ns=...) */
+static PyObject *now_within(const ClientObject *self, PyObject *max_error)
+{
+    int64_t max_error_ns;
     struct cb_interval interval;
-    if (check_open(self) != 0)
+    PyObject *function = self->state->functions[MAX_ERROR_NS];
+    if (as_ns(function, max_error, NULL, &max_error_ns) != 0)
         return NULL;
-    return answer(self, cb_reader_now(self->ctx, &interval), &interval);
+    if (max_error_ns < 0) /* which raises */
+        return PyObject_CallFunctionObjArgs(function, max_error, NULL);
+    if (trusted_now(self, &interval) != 0)
+        return NULL;
+    const uint64_t bound_ns = half_up((uint64_t)interval.latest_ns - (uint64_t)interval.earliest_ns);
+    if (bound_ns <= (uint64_t)max_error_ns)
+        return answer(self, NULL, &interval);
+    return raise_from(PyObject_CallFunction(self->state->functions[TOO_LARGE], "KLO",
+                                            (unsigned long long)bound_ns, (long long)max_error_ns,
+                                            self->path));
+}
+
+__attribute__((flatten)) static PyObject *client_now(PyObject *object, PyObject *const *arguments,
+                                                     Py_ssize_t count, PyObject *names)
+{
+    const ClientObject *self = (const ClientObject *)object;
+    if (count != 0)
+        return PyErr_Format(PyExc_TypeError, "now() takes no positional arguments (%zd given)", count);
+    if (names != NULL && PyTuple_Size(names) > 0) {
+        PyObject *name = PyTuple_GetItem(names, 0);
+        if (PyTuple_Size(names) > 1 || PyUnicode_CompareWithASCIIString(name, "max_error_ns") != 0)
+            return PyErr_Format(PyExc_TypeError, "now() takes max_error_ns as its only keyword argument");
+        if (arguments[0] != Py_None)
+            return now_within(self, arguments[0]);
+    }
+    struct cb_interval interval;
+    clockbound_ctx *ctx = context_of(self);
+    return ctx == NULL ? NULL : answer(self, cb_reader_now(ctx, &interval), &interval);
 }
 
 static PyObject *client_now_at(PyObject *object, PyObject *arguments, PyObject *keywords)
 {
     static char *names[] = {"realtime_ns", "monotonic_ns", NULL};
-    ClientObject *self = (ClientObject *)object;
-    PyObject *realtime, *monotonic;
+    const ClientObject *self = (const ClientObject *)object;
+    PyObject *realtime, *monotonic, *whole_ns = self->state->functions[WHOLE_NS];
     int64_t realtime_ns, monotonic_ns;
     struct cb_interval interval;
+    clockbound_ctx *ctx;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OO:now_at", names, &realtime, &monotonic) ||
-        as_ns(realtime, "a clock reading", &realtime_ns) != 0 ||
-        as_ns(monotonic, "a clock reading", &monotonic_ns) != 0 || check_open(self) != 0)
+        as_ns(whole_ns, realtime, "a clock reading", &realtime_ns) != 0 ||
+        as_ns(whole_ns, monotonic, "a clock reading", &monotonic_ns) != 0 || (ctx = context_of(self)) == NULL)
         return NULL;
-    return answer(self, cb_reader_now_at(self->ctx, realtime_ns, monotonic_ns, &interval), &interval);
+    return answer(self, cb_reader_now_at(ctx, realtime_ns, monotonic_ns, &interval), &interval);
+}
+
+static PyObject *client_now_tai(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    const ClientObject *self = (const ClientObject *)object;
+    struct cb_interval interval;
+    clockbound_ctx *ctx = context_of(self);
+    if (ctx == NULL)
+        return NULL;
+    clockbound_err const *err = cb_reader_now_tai(ctx, &interval);
+    if (err == NULL)
+        return make_interval(self->state, self->state->tai_interval_type, interval.earliest_ns,
+                             interval.latest_ns, (int)interval.status);
+    if (err->kind != CLOCKBOUND_ERR_SYSCALL || err->sys_errno != ENODATA)
+        return raise_error(self->state, err, self->path);
+    return raise_from(
+        PyObject_CallFunction(self->state->functions[TAI_UNKNOWN], "Os", self->path, err->detail));
+}
+
+/* One end of a time: of an Interval that can be relied on, or the instant that anything else is. */
+static int end_of(const ClientObject *self, PyObject *t, bool latest, int64_t *ns)
+{
+    if (Py_TYPE(t) != self->state->interval_type)
+        return as_ns(self->state->functions[INSTANT_NS], t, NULL, ns);
+    const IntervalObject *interval = (const IntervalObject *)t;
+    *ns = latest ? interval->latest_ns : interval->earliest_ns;
+    return check_trusted(interval);
+}
+
+static PyObject *client_before(PyObject *object, PyObject *t)
+{
+    const ClientObject *self = (const ClientObject *)object;
+    int64_t earliest_ns;
+    struct cb_interval interval;
+    if (end_of(self, t, false, &earliest_ns) != 0 || trusted_now(self, &interval) != 0)
+        return NULL;
+    return PyBool_FromLong(interval.latest_ns < earliest_ns);
+}
+
+static PyObject *client_after(PyObject *object, PyObject *t)
+{
+    const ClientObject *self = (const ClientObject *)object;
+    int64_t latest_ns;
+    struct cb_interval interval;
+    if (end_of(self, t, true, &latest_ns) != 0 || trusted_now(self, &interval) != 0)
+        return NULL;
+    return PyBool_FromLong(interval.earliest_ns > latest_ns);
 }
 
 static PyObject *client_close(PyObject *object, PyObject *unused)
 {
     (void)unused;
     ClientObject *self = (ClientObject *)object;
-    clockbound_close(self->ctx);
-    self->ctx = NULL;
+    /* ORDERING: relaxed; nothing is read through it here. */
+    clockbound_ctx *ctx = atomic_exchange_explicit(&self->ctx, NULL, memory_order_relaxed);
+#ifdef Py_GIL_DISABLED
+    /* Another thread may be in the middle of a question. It refers to this object, so the object's end is
+     * late enough. */
+    if (ctx != NULL)
+        self->retired = ctx;
+#else
+    clockbound_close(ctx);
+#endif
     Py_RETURN_NONE;
-}
-
-static PyObject *client_enter(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    Py_INCREF(self);
-    return self;
 }
 
 static PyObject *client_exit(PyObject *self, PyObject *unused)
@@ -380,8 +729,9 @@ static PyObject *client_exit(PyObject *self, PyObject *unused)
 
 static PyObject *client_repr(PyObject *object)
 {
-    const ClientObject *self = (const ClientObject *)object;
-    return PyUnicode_FromFormat("<ClockBoundClient %R%s>", self->path, self->ctx == NULL ? " closed" : "");
+    ClientObject *self = (ClientObject *)object;
+    const bool closed = atomic_load_explicit(&self->ctx, memory_order_relaxed) == NULL;
+    return PyUnicode_FromFormat("<ClockBoundClient %R%s>", self->path, closed ? " closed" : "");
 }
 
 static PyMemberDef client_members[] = {
@@ -390,22 +740,39 @@ static PyMemberDef client_members[] = {
 };
 
 static PyMethodDef client_methods[] = {
-    {"now", client_now, METH_NOARGS,
-     "now($self, /)\n--\n\nThe interval that contains true time at this moment, with its status."},
+    {"now", (PyCFunction)(void (*)(void))client_now, METH_FASTCALL | METH_KEYWORDS,
+     "now($self, /, *, max_error_ns=None)\n--\n\n"
+     "The interval that contains true time at this moment, with its status.\n\n"
+     "With max_error_ns it raises ClockNotTrustedError unless the status is SYNCHRONIZED or FREE_RUNNING, "
+     "and "
+     "ErrorBoundTooLargeError where the clock may be wrong by more than that."},
     {"now_at", (PyCFunction)(void (*)(void))client_now_at, METH_VARARGS | METH_KEYWORDS,
-     "now_at($self, realtime_ns, monotonic_ns)\n--\n\n"
+     "now_at($self, /, realtime_ns, monotonic_ns)\n--\n\n"
      "The interval for given readings of CLOCK_REALTIME and CLOCK_MONOTONIC, from the segment as it is now."},
+    {"now_tai", client_now_tai, METH_NOARGS,
+     "now_tai($self, /)\n--\n\n"
+     "As `now`, on the TAI scale. Raises TaiOffsetUnknownError where the kernel doesn't know its offset."},
+    {"before", client_before, METH_O,
+     "before($self, t, /)\n--\n\n"
+     "Whether `t` has certainly not come yet: nanoseconds since 1970, an aware datetime, or all of an "
+     "Interval.\n\n"
+     "Raises ClockNotTrustedError unless the status is SYNCHRONIZED or FREE_RUNNING (of an Interval, too)."},
+    {"after", client_after, METH_O,
+     "after($self, t, /)\n--\n\n"
+     "Whether `t` has certainly passed: nanoseconds since 1970, an aware datetime, or all of an Interval.\n\n"
+     "Raises ClockNotTrustedError unless the status is SYNCHRONIZED or FREE_RUNNING (of an Interval, too)."},
     {"close", client_close, METH_NOARGS,
      "close($self, /)\n--\n\n"
      "Unmap the segment. Any further question is a ValueError; closing again is not."},
-    {"__enter__", client_enter, METH_NOARGS, NULL},
+    {"__enter__", return_self, METH_NOARGS, NULL},
     {"__exit__", client_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot client_slots[] = {
     {Py_tp_doc, "ClockBoundClient(path=None, vmclock_path=None)\n--\n\n"
-                "Reads the segment that the daemon publishes. One client serves any number of threads.\n\n"
+                "Reads the segment that the daemon publishes. One client serves any number of threads. "
+                "A context manager.\n\n"
                 "path: the segment; by default layout 2's place, then layout 1's.\n\n"
                 "vmclock_path: the VMClock page, which is opened where the segment asks for it."},
     {Py_tp_new, client_new},
@@ -416,6 +783,8 @@ static PyType_Slot client_slots[] = {
     {0, NULL},
 };
 
+/* Final, also because the interpreter calls a method of C without a detour only on objects of its own type.
+ */
 static PyType_Spec client_spec = {
     .name = "clockbound_client.ClockBoundClient",
     .basicsize = sizeof(ClientObject),
@@ -455,57 +824,78 @@ static PyObject *publish(PyObject *module, PyObject *arguments)
 
 /* ------------------------------------------------------------------ module */
 
-static int add_type(PyObject *module, PyType_Spec *spec, PyObject **keep)
+/* Adds the type to the module and returns it. */
+static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec)
 {
     PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
-    if (type == NULL)
-        return -1;
-    const int failed = PyModule_AddType(module, (PyTypeObject *)type);
-    if (failed == 0 && keep != NULL)
-        *keep = type;
-    else
-        Py_DECREF(type);
-    return failed;
+    if (type != NULL && PyModule_AddType(module, (PyTypeObject *)type) != 0)
+        Py_CLEAR(type);
+    return (PyTypeObject *)type;
+}
+
+static PyTypeObject *add_interval_type(PyObject *module, PyType_Spec *spec)
+{
+    PyTypeObject *type = add_type(module, spec);
+    PyObject *names = Py_BuildValue("(sss)", "earliest_ns", "latest_ns", "status");
+    if (type != NULL &&
+        (names == NULL || PyObject_SetAttrString((PyObject *)type, "__match_args__", names) != 0))
+        Py_CLEAR(type);
+    Py_XDECREF(names);
+    return type;
+}
+
+static PyObject *imported(const char *module_name, const char *name)
+{
+    PyObject *module = PyImport_ImportModule(module_name), *found = NULL;
+    if (module != NULL)
+        found = PyObject_GetAttrString(module, name);
+    Py_XDECREF(module);
+    return found;
 }
 
 static int module_exec(PyObject *module)
 {
     module_state *state = (module_state *)PyModule_GetState(module);
-    PyObject *errors = PyImport_ImportModule("clockbound_client._errors");
-    if (errors == NULL)
+    for (int i = 0; i < FUNCTIONS_COUNT; i++) {
+        state->functions[i] = imported(function_names[i].module, function_names[i].name);
+        if (state->functions[i] == NULL)
+            return -1;
+    }
+    state->status_type = imported("clockbound_client._layout", "ClockStatus");
+    if (state->status_type == NULL)
         return -1;
-    state->error_from = PyObject_GetAttrString(errors, "error_from");
-    Py_DECREF(errors);
-    PyObject *layout = PyImport_ImportModule("clockbound_client._layout");
-    if (layout == NULL)
-        return -1;
-    state->status_type = PyObject_GetAttrString(layout, "ClockStatus");
-    Py_DECREF(layout);
-    if (state->error_from == NULL || state->status_type == NULL)
-        return -1;
-    for (int i = 0; i < STATUSES; i++) {
+    for (int i = 0; i < STATUSES_COUNT; i++) {
         state->statuses[i] = PyObject_CallFunction(state->status_type, "i", i);
         if (state->statuses[i] == NULL)
             return -1;
     }
-    if (add_type(module, &interval_spec, &state->interval_type) != 0)
+    state->interval_type = add_interval_type(module, &interval_spec);
+    state->tai_interval_type = add_interval_type(module, &tai_interval_spec);
+    if (state->interval_type == NULL || state->tai_interval_type == NULL)
         return -1;
-    PyObject *names = Py_BuildValue("(sss)", "earliest_ns", "latest_ns", "status");
-    const int failed =
-        names == NULL || PyObject_SetAttrString(state->interval_type, "__match_args__", names) != 0;
-    Py_XDECREF(names);
-    if (failed)
+    PyTypeObject *client_type = add_type(module, &client_spec);
+    if (client_type == NULL)
         return -1;
-    return add_type(module, &client_spec, NULL);
+    PyObject *complete = imported("clockbound_client._client", "complete"), *completed = NULL;
+    if (complete != NULL)
+        completed = PyObject_CallFunctionObjArgs(complete, client_type, state->interval_type, NULL);
+    Py_DECREF(client_type);
+    Py_XDECREF(complete);
+    Py_XDECREF(completed);
+    return completed == NULL ? -1 : 0;
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     module_state *state = (module_state *)PyModule_GetState(module);
     Py_VISIT(state->interval_type);
-    Py_VISIT(state->error_from);
+    Py_VISIT(state->tai_interval_type);
     Py_VISIT(state->status_type);
-    for (int i = 0; i < STATUSES; i++)
+    for (int i = 0; i < state->spares_count; i++)
+        Py_VISIT(state->interval_type); /* each spare holds it */
+    for (int i = 0; i < FUNCTIONS_COUNT; i++)
+        Py_VISIT(state->functions[i]);
+    for (int i = 0; i < STATUSES_COUNT; i++)
         Py_VISIT(state->statuses[i]);
     return 0;
 }
@@ -513,12 +903,21 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 static int module_clear(PyObject *module)
 {
     module_state *state = (module_state *)PyModule_GetState(module);
+    while (state->spares_count > 0)
+        free_interval(state->spares[--state->spares_count]);
     Py_CLEAR(state->interval_type);
-    Py_CLEAR(state->error_from);
+    Py_CLEAR(state->tai_interval_type);
     Py_CLEAR(state->status_type);
-    for (int i = 0; i < STATUSES; i++)
+    for (int i = 0; i < FUNCTIONS_COUNT; i++)
+        Py_CLEAR(state->functions[i]);
+    for (int i = 0; i < STATUSES_COUNT; i++)
         Py_CLEAR(state->statuses[i]);
     return 0;
+}
+
+static void module_free(void *module)
+{
+    (void)module_clear((PyObject *)module);
 }
 
 static PyMethodDef module_methods[] = {
@@ -530,8 +929,17 @@ static PyMethodDef module_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* What later versions ask of modules, which the stable ABI of 3.11 doesn't know: that they need no GIL that
+ * interpreters share (3.12), and none at all (3.13). */
+#define MULTIPLE_INTERPRETERS_SLOT 3
+#define PER_INTERPRETER_GIL ((void *)2)
+#define GIL_SLOT 4
+#define GIL_NOT_USED ((void *)1)
+
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, (void *)module_exec},
+    {0, NULL}, /* for MULTIPLE_INTERPRETERS_SLOT */
+    {0, NULL}, /* for GIL_SLOT */
     {0, NULL},
 };
 
@@ -544,10 +952,15 @@ static struct PyModuleDef module_definition = {
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_clear = module_clear,
+    .m_free = module_free,
 };
 
 PyMODINIT_FUNC PyInit__core(void);
 PyMODINIT_FUNC PyInit__core(void)
 {
+    if (Py_Version >= 0x030C0000)
+        module_slots[1] = (PyModuleDef_Slot){MULTIPLE_INTERPRETERS_SLOT, PER_INTERPRETER_GIL};
+    if (Py_Version >= 0x030D0000)
+        module_slots[2] = (PyModuleDef_Slot){GIL_SLOT, GIL_NOT_USED};
     return PyModuleDef_Init(&module_definition);
 }

@@ -6,20 +6,37 @@ import errno
 import os
 
 from clockbound_client import _layout
-from clockbound_client._layout import ErrorKind
+from clockbound_client._layout import ClockStatus, ErrorKind
+
+# Type checkers take this name for typing.TYPE_CHECKING, whose import would cost more than all the rest.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Protocol, TypeVar
+
+    class _HasStatus(Protocol):
+        @property
+        def status(self) -> ClockStatus: ...
+
+    _Interval = TypeVar("_Interval", bound=_HasStatus)
+
+_TRUSTED = (ClockStatus.SYNCHRONIZED, ClockStatus.FREE_RUNNING)
 
 
 class ClockBoundError(Exception):
-    """A question that got no interval.
+    """A question that got no answer.
 
-    `kind` says which kind of error it is, `path` names the segment or the VMClock page concerned.
+    `kind` says which kind of error it is, `path` names the segment or the VMClock page concerned, `errno` is the number of
+    the system call's error, if there was one, and `detail` says in a few words what was found.
     """
 
     kind: ErrorKind = ErrorKind.NONE
+    errno: int | None = None
 
-    def __init__(self, message: str, path: str = "") -> None:
+    def __init__(self, message: str, path: str = "", detail: str = "") -> None:
         super().__init__(message)
         self.path = path
+        self.detail = detail
 
 
 class ClockBoundSyscallError(ClockBoundError, OSError):
@@ -27,17 +44,17 @@ class ClockBoundSyscallError(ClockBoundError, OSError):
 
     kind = ErrorKind.SYSCALL
 
-    def __init__(self, message: str, path: str = "", number: int = 0) -> None:
-        super().__init__(message, path)
-        self.errno = number
-        self.strerror = os.strerror(number)
+    def __init__(self, message: str, path: str = "", number: int = 0, detail: str = "") -> None:
+        super().__init__(message, path, detail)
+        self.errno: int | None = number
+        self.strerror: str | None = os.strerror(number)
         self.filename = path
 
     def __str__(self) -> str:
         return str(self.args[0])
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
-        return type(self), (self.args[0], self.path, self.errno)
+        return type(self), (self.args[0], self.path, self.errno, self.detail)
 
 
 class SegmentNotInitializedError(ClockBoundError):
@@ -64,6 +81,45 @@ class SegmentVersionNotSupportedError(ClockBoundError):
     kind = ErrorKind.SEGMENT_VERSION_NOT_SUPPORTED
 
 
+class ClockNotTrustedError(ClockBoundError):
+    """The status, `status`, is UNKNOWN or DISRUPTED, and the answer could not have said so."""
+
+    def __init__(
+        self, message: str, path: str = "", detail: str = "", status: ClockStatus = ClockStatus.UNKNOWN
+    ) -> None:
+        super().__init__(message, path, detail)
+        self.status = status
+
+
+class ErrorBoundTooLargeError(ClockBoundError):
+    """The clock may be wrong by `error_bound_ns`, which is more than the `max_error_ns` that was asked for."""
+
+    def __init__(
+        self, message: str, path: str = "", detail: str = "", error_bound_ns: int = 0, max_error_ns: int = 0
+    ) -> None:
+        super().__init__(message, path, detail)
+        self.error_bound_ns = error_bound_ns
+        self.max_error_ns = max_error_ns
+
+
+class TaiOffsetUnknownError(ClockBoundError):
+    """The kernel doesn't know how far TAI is ahead of UTC."""
+
+
+class WaitTimeoutError(ClockBoundError, TimeoutError):
+    """What was waited for didn't come within `timeout` seconds; `__cause__` is the last error, if one stood in the way."""
+
+    def __init__(self, message: str, path: str = "", detail: str = "", timeout: float = 0) -> None:
+        super().__init__(message, path, detail)
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.args[0], self.path, self.detail, self.timeout)
+
+
 _CLASSES: dict[int, type[ClockBoundError]] = {
     cls.kind: cls
     for cls in (
@@ -82,6 +138,11 @@ _REMEDIES = {
     ErrorKind.SEGMENT_VERSION_NOT_SUPPORTED: "use a client as new as the daemon; this one reads versions 1 and 2",
 }
 
+_STATUS_REMEDIES = {
+    ClockStatus.UNKNOWN: "look at chronyd and at the daemon, or wait until the clock is synchronised",
+    ClockStatus.DISRUPTED: "wait until the clock is synchronised again",
+}
+
 _SYSCALL_REMEDIES = {
     errno.ENOENT: "start the daemon, or name the segment that it writes (option --run-dir of the daemon)",
     errno.EACCES: "the segment is readable by everyone, so look at the permissions of its directory",
@@ -93,9 +154,43 @@ def error_from(kind: int, path: str, number: int, detail: str) -> ClockBoundErro
     if kind == ErrorKind.SYSCALL:
         message = f"{path}: {detail}: {os.strerror(number)}"
         remedy = _SYSCALL_REMEDIES.get(number)
-        return ClockBoundSyscallError(f"{message}; {remedy}" if remedy else message, path, number)
+        return ClockBoundSyscallError(f"{message}; {remedy}" if remedy else message, path, number, detail)
     known = ErrorKind(kind)
-    return _CLASSES[known](f"{path}: {detail}{_values(path)}; {_REMEDIES[known]}", path)
+    return _CLASSES[known](f"{path}: {detail}{_values(path)}; {_REMEDIES[known]}", path, detail)
+
+
+def trusted(interval: _Interval, path: str) -> _Interval:
+    """`interval`, if it can be relied on."""
+    if interval.status not in _TRUSTED:
+        raise not_trusted(interval.status, path)
+    return interval
+
+
+def not_trusted(status: int, path: str) -> ClockNotTrustedError:
+    """The exception for `status`; an empty path is that of an interval, whose origin isn't known."""
+    known = ClockStatus(status)
+    detail = f"the clock's status is {known.name}" if path else f"the interval's status is {known.name}"
+    where = f"{path}: " if path else ""
+    return ClockNotTrustedError(f"{where}{detail}; {_STATUS_REMEDIES[known]}", path, detail, known)
+
+
+def too_large(error_bound_ns: int, max_error_ns: int, path: str) -> ErrorBoundTooLargeError:
+    """The exception for an error bound above the caller's limit."""
+    detail = f"the error bound is {error_bound_ns} ns, and {max_error_ns} ns were asked for"
+    return ErrorBoundTooLargeError(
+        f"{path}: {detail}; try again later, allow more, or give chronyd better sources",
+        path,
+        detail,
+        error_bound_ns,
+        max_error_ns,
+    )
+
+
+def tai_unknown(path: str, detail: str) -> TaiOffsetUnknownError:
+    """The exception for a TAI offset that the kernel doesn't have."""
+    return TaiOffsetUnknownError(
+        f"{path}: {detail}; chronyd tells it where leapsectz is configured", path, detail
+    )
 
 
 def _values(path: str) -> str:

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from clockbound_client._errors import trusted
+from clockbound_client._instants import (
+    INT64_MAX,
+    INT64_MIN,
+    ceiling_datetime,
+    fits_int64,
+    floor_datetime,
+    instant_ns,
+    not_an_interval,
+    whole_ns,
+)
 from clockbound_client._layout import (
     CAUSALITY_TOLERANCE_NS,
     GRACE_NS,
@@ -15,15 +26,20 @@ from clockbound_client._layout import (
     segment_v2_invalid,
 )
 
-_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+# Type checkers take this name for typing.TYPE_CHECKING, whose import would cost more than all the rest.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Self
+
+_new = object.__new__
+_FADING = (ClockStatus.SYNCHRONIZED, ClockStatus.FREE_RUNNING)
 _INVALID = {SEGMENT_V1_VERSION: segment_v1_invalid, SEGMENT_V2_VERSION: segment_v2_invalid}
 
 
-class Interval:
-    """True time lies between `earliest_ns` and `latest_ns`, as far as `status` says. Immutable.
-
-    Both are nanoseconds since 1970-01-01T00:00:00Z, as CLOCK_REALTIME counts them.
-    """
+class _Ends:
+    """What intervals of both time scales have in common."""
 
     __slots__ = ("_earliest_ns", "_latest_ns", "_status")
     __match_args__ = ("earliest_ns", "latest_ns", "status")
@@ -32,25 +48,20 @@ class Interval:
     _latest_ns: int
     _status: ClockStatus
 
-    def __new__(cls, earliest_ns: int, latest_ns: int, status: ClockStatus) -> Interval:  # noqa: PYI034 (see _pure)
-        for end_ns in (earliest_ns, latest_ns):
-            if not isinstance(end_ns, int):
-                raise TypeError(f"an end of an interval is an int, not {type(end_ns).__name__}")
-            if not fits_int64(end_ns):
-                raise OverflowError(f"{end_ns} ns is out of range for a time")
+    def __new__(cls, earliest_ns: int, latest_ns: int, status: ClockStatus) -> Self:
+        earliest_ns = whole_ns(earliest_ns, "an end of an interval")
+        latest_ns = whole_ns(latest_ns, "an end of an interval")
         if earliest_ns > latest_ns:
             raise ValueError(f"earliest_ns {earliest_ns} is after latest_ns {latest_ns}")
-        self = super().__new__(cls)
-        object.__setattr__(self, "_earliest_ns", earliest_ns)
-        object.__setattr__(self, "_latest_ns", latest_ns)
-        object.__setattr__(self, "_status", ClockStatus(status))
+        return cls._make(earliest_ns, latest_ns, ClockStatus(status))
+
+    @classmethod
+    def _make(cls, earliest_ns: int, latest_ns: int, status: ClockStatus) -> Self:
+        self = object.__new__(cls)
+        self._earliest_ns = earliest_ns
+        self._latest_ns = latest_ns
+        self._status = status
         return self
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("an Interval can't be changed")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError("an Interval can't be changed")
 
     @property
     def earliest_ns(self) -> int:
@@ -72,8 +83,28 @@ class Interval:
         """latest_ns - earliest_ns"""
         return self._latest_ns - self._earliest_ns
 
+    @property
+    def error_bound_ns(self) -> int:
+        """How wrong the midpoint can be: half the width, rounded up."""
+        return (self._latest_ns - self._earliest_ns + 1) // 2
+
+    @property
+    def midpoint_ns(self) -> int:
+        """The middle, rounded down: what a clock shows that doesn't say how wrong it is."""
+        return (self._earliest_ns + self._latest_ns) // 2
+
+    def overlaps(self, other: Self) -> bool:
+        """Whether the two have an instant in common, so that nobody can say which came first."""
+        self._other(other)
+        return self._earliest_ns <= other._latest_ns and other._earliest_ns <= self._latest_ns
+
+    def certainly_before(self, other: Self) -> bool:
+        """Whether this ends before the other begins: what happened in it came first, on whatever hosts they were taken."""
+        self._other(other)
+        return self._latest_ns < other._earliest_ns
+
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Interval):
+        if type(other) is not type(self):
             return NotImplemented
         return (self._earliest_ns, self._latest_ns, self._status) == (
             other._earliest_ns,
@@ -86,12 +117,77 @@ class Interval:
 
     def __repr__(self) -> str:
         return (
-            f"Interval(earliest_ns={self._earliest_ns}, latest_ns={self._latest_ns}, "
+            f"{type(self).__name__}(earliest_ns={self._earliest_ns}, latest_ns={self._latest_ns}, "
             f"status=ClockStatus.{self._status.name})"
         )
 
-    def __reduce__(self) -> tuple[type[Interval], tuple[int, int, ClockStatus]]:
-        return Interval, (self._earliest_ns, self._latest_ns, self._status)
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickled, (type(self).__name__, self._earliest_ns, self._latest_ns, int(self._status))
+
+    def _contains(self, instant_ns: int) -> bool:
+        trusted(self, "")
+        return self._earliest_ns <= instant_ns <= self._latest_ns
+
+    def _other(self, other: Self) -> None:
+        if type(other) is not type(self):
+            raise not_an_interval(other, type(self).__name__)
+        trusted(self, "")
+        trusted(other, "")
+
+
+class Interval(_Ends):
+    """True time lies between `earliest_ns` and `latest_ns`, as far as `status` says. Immutable.
+
+    Both are nanoseconds since 1970-01-01T00:00:00Z, as CLOCK_REALTIME counts them.
+    """
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type 'clockbound_client.Interval' is not an acceptable base type")
+
+    @property
+    def earliest(self) -> datetime:
+        """`earliest_ns` as a datetime in UTC: the last microsecond that isn't after it."""
+        return floor_datetime(self._earliest_ns)
+
+    @property
+    def latest(self) -> datetime:
+        """`latest_ns` as a datetime in UTC: the first microsecond that isn't before it."""
+        return ceiling_datetime(self._latest_ns)
+
+    def contains(self, t: int | datetime) -> bool:
+        """Whether true time can have been `t`: nanoseconds since 1970, or an aware datetime."""
+        return self._contains(instant_ns(t))
+
+
+class TaiInterval(_Ends):
+    """As `Interval`, on the TAI scale, which has no leap seconds. Immutable.
+
+    Both ends are nanoseconds since 1970-01-01T00:00:00 TAI, as CLOCK_TAI counts them.
+    """
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type 'clockbound_client.TaiInterval' is not an acceptable base type")
+
+    def contains(self, t: int) -> bool:
+        """Whether true time can have been `t`, in nanoseconds since 1970 TAI."""
+        return self._contains(whole_ns(t, "a time on the TAI scale"))
+
+
+def _unpickled(name: str, earliest_ns: int, latest_ns: int, status: int) -> object:
+    # Of the implementation that this process uses, which may not be the one that pickled it.
+    import clockbound_client
+
+    return getattr(clockbound_client, name)(earliest_ns, latest_ns, status)
 
 
 class Refused(Exception):
@@ -103,54 +199,80 @@ class Refused(Exception):
         self.detail = detail
 
 
-def fits_int64(value: int) -> bool:
-    """Whether `value` can stand in an int64, as it must in every other language."""
-    return _INT64_MIN <= value <= _INT64_MAX
+class Snapshot:
+    """A consistent copy of a segment's record, and what follows from it alone."""
+
+    __slots__ = (
+        "as_of_ns",
+        "bound_ns",
+        "copy",
+        "disruption_marker",
+        "is_malformed",
+        "max_drift_ppb",
+        "status",
+        "void_after_ns",
+    )
+
+    def __init__(self, version: int, record: SegmentRecord, copy: bytes) -> None:
+        self.copy = copy
+        self.as_of_ns = record.as_of_sec * NANOSECONDS_PER_SECOND + record.as_of_nsec
+        self.void_after_ns = record.void_after_sec * NANOSECONDS_PER_SECOND + record.void_after_nsec
+        self.bound_ns = record.bound_ns
+        self.max_drift_ppb = record.max_drift_ppb
+        #: The marker to compare with the VMClock page's; None if the daemon doesn't follow the page.
+        self.disruption_marker = record.disruption_marker if record.clock_disruption_support_enabled else None
+        #: Rule bound.range.
+        self.is_malformed = (
+            _INVALID[version](record) != ""
+            or not fits_int64(self.as_of_ns)
+            or not fits_int64(self.void_after_ns)
+        )
+        self.status = ClockStatus.UNKNOWN if self.is_malformed else ClockStatus(record.clock_status)
 
 
-def interval_at(
-    version: int, record: SegmentRecord, realtime_ns: int, monotonic_ns: int, disrupted: bool
-) -> Interval:
+def interval_at(snapshot: Snapshot, realtime_ns: int, monotonic_ns: int, disrupted: bool) -> Interval:
     """The interval that contains true time at the two readings. Rules bound.*, interval.ends, status.*
 
-    `disrupted` says that the VMClock page knows of a disruption that the record doesn't. Raises Refused.
+    `disrupted` says that the VMClock page knows of a disruption that the snapshot doesn't. Raises Refused.
     """
-    as_of_ns = record.as_of_sec * NANOSECONDS_PER_SECOND + record.as_of_nsec
-    void_after_ns = record.void_after_sec * NANOSECONDS_PER_SECOND + record.void_after_nsec
-    if _INVALID[version](record) or not fits_int64(as_of_ns) or not fits_int64(void_after_ns):
+    if snapshot.is_malformed:
         raise malformed()
 
-    elapsed_ns = monotonic_ns - as_of_ns
-    if elapsed_ns <= -CAUSALITY_TOLERANCE_NS:
-        raise Refused(
-            ErrorKind.CAUSALITY_BREACH,
-            "the segment is from the future of this process's monotonic clock (another time namespace?)",
-        )
-    elapsed_ns = max(elapsed_ns, 0)
+    elapsed_ns = monotonic_ns - snapshot.as_of_ns
+    if elapsed_ns < 0:
+        if elapsed_ns <= -CAUSALITY_TOLERANCE_NS:
+            raise Refused(
+                ErrorKind.CAUSALITY_BREACH,
+                "the segment is from the future of this process's monotonic clock (another time namespace?)",
+            )
+        elapsed_ns = 0
 
-    seconds, nanoseconds = divmod(elapsed_ns, NANOSECONDS_PER_SECOND)
-    growth_ns = seconds * record.max_drift_ppb
-    growth_ns -= -nanoseconds * record.max_drift_ppb // NANOSECONDS_PER_SECOND  # rounded up
-    bound_ns = record.bound_ns + growth_ns
+    # Growth is rounded up. In whole seconds there is nothing to round, so one division does for both parts.
+    bound_ns = snapshot.bound_ns - -elapsed_ns * snapshot.max_drift_ppb // NANOSECONDS_PER_SECOND
     earliest_ns, latest_ns = realtime_ns - bound_ns, realtime_ns + bound_ns
-    if not all(map(fits_int64, (elapsed_ns, growth_ns, bound_ns, earliest_ns, latest_ns))):
+    # Where both ends fit, so does half their distance, the bound; and the growth, which is less.
+    if earliest_ns < INT64_MIN or latest_ns > INT64_MAX:
         raise malformed()
-    return Interval(
-        earliest_ns, latest_ns, _status_at(record, elapsed_ns, monotonic_ns, void_after_ns, disrupted)
-    )
+
+    status = snapshot.status
+    if elapsed_ns >= GRACE_NS:
+        if elapsed_ns > INT64_MAX:
+            raise malformed()
+        if status in _FADING:
+            status = (
+                ClockStatus.FREE_RUNNING if monotonic_ns < snapshot.void_after_ns else ClockStatus.UNKNOWN
+            )
+    if disrupted:
+        status = ClockStatus.UNKNOWN
+
+    # As Interval(...), which checks what is known here.
+    interval = _new(Interval)
+    interval._earliest_ns = earliest_ns
+    interval._latest_ns = latest_ns
+    interval._status = status
+    return interval
 
 
 def malformed() -> Refused:
     """What a record with impossible values is refused with."""
     return Refused(ErrorKind.SEGMENT_MALFORMED, "the segment holds values that no daemon writes")
-
-
-def _status_at(
-    record: SegmentRecord, elapsed_ns: int, monotonic_ns: int, void_after_ns: int, disrupted: bool
-) -> ClockStatus:
-    if disrupted:
-        return ClockStatus.UNKNOWN
-    published = ClockStatus(record.clock_status)
-    if published in (ClockStatus.UNKNOWN, ClockStatus.DISRUPTED) or elapsed_ns < GRACE_NS:
-        return published
-    return ClockStatus.FREE_RUNNING if monotonic_ns < void_after_ns else ClockStatus.UNKNOWN

@@ -11,12 +11,24 @@ import mmap
 import os
 import stat
 import time
-from types import TracebackType
 
 from clockbound_client import _layout
-from clockbound_client._errors import error_from
-from clockbound_client._interval import Interval, Refused, fits_int64, interval_at
-from clockbound_client._layout import ErrorKind, SegmentRecord
+from clockbound_client._client import ClientBase
+from clockbound_client._errors import ClockBoundSyscallError, error_from, tai_unknown, too_large, trusted
+from clockbound_client._instants import fits_int64, instant_ns, whole_ns
+from clockbound_client._instants import max_error_ns as checked_max_error_ns
+from clockbound_client._interval import Interval, Refused, Snapshot, TaiInterval, interval_at, malformed
+from clockbound_client._layout import GRACE_NS, ErrorKind
+
+# Type checkers take this name for typing.TYPE_CHECKING, whose import would cost more than all the rest.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from types import TracebackType
+    from typing import NoReturn, Self, TypeVar
+
+    _Mapped = TypeVar("_Mapped", "_Segment", "_VmclockPage")
 
 if os.uname().machine != "x86_64":
     raise ImportError(
@@ -27,6 +39,9 @@ if os.uname().machine != "x86_64":
 _HEADER_BYTES = _layout.SEGMENT_V2_AS_OF_SEC_OFFSET_BYTES
 _GENERATION = _layout.SEGMENT_V2_GENERATION_OFFSET_BYTES // 2  # as an index of 16-bit words
 _VERSION = _layout.SEGMENT_V2_VERSION_OFFSET_BYTES // 2
+# CLOCK_REALTIME and CLOCK_MONOTONIC: on Linux these names are theirs, and the quickest.
+_realtime_ns, _monotonic_ns = time.time_ns, time.monotonic_ns
+_TAI_ATTEMPTS_COUNT = 3  # nobody steps the clock that often
 _SEQ_COUNT = _layout.VMCLOCK_SEQ_COUNT_OFFSET_BYTES // 4  # as an index of 32-bit words
 _SIZES_BYTES = {
     _layout.SEGMENT_V1_VERSION: _layout.SEGMENT_V1_SIZE_BYTES,
@@ -48,17 +63,6 @@ class _Failed(Exception):
         self.detail = detail
 
 
-class _Snapshot:
-    """A consistent copy of a segment's record."""
-
-    __slots__ = ("as_of_ns", "record", "version")
-
-    def __init__(self, version: int, record: SegmentRecord) -> None:
-        self.version = version
-        self.record = record
-        self.as_of_ns = record.as_of_sec * _layout.NANOSECONDS_PER_SECOND + record.as_of_nsec
-
-
 class _Mapping:
     """A file that is mapped read-only, with views of its 16-bit and 32-bit words."""
 
@@ -68,8 +72,6 @@ class _Mapping:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise _Failed(ErrorKind.SYSCALL, error.errno or 0, f"open of the {what}") from None
-        except ValueError:  # a NUL in the path
-            raise _Failed(ErrorKind.SYSCALL, errno.EINVAL, f"open of the {what}") from None
         try:
             status = os.fstat(descriptor)
             self.identity = (status.st_dev, status.st_ino)
@@ -104,6 +106,7 @@ class _Segment(_Mapping):
         except _Failed:
             self.close()
             raise
+        self.record = slice(_SIZES_BYTES[self.version])
 
     def _check(self) -> int:
         """Rules open.*; returns the layout's version."""
@@ -123,21 +126,21 @@ class _Segment(_Mapping):
             raise _Failed(ErrorKind.SEGMENT_MALFORMED, 0, "the file is shorter than the segment's size")
         return version
 
-    def snapshot(self) -> _Snapshot | None:
+    def snapshot(self) -> Snapshot | None:
         """Rules read.consistent and read.bounded; None if there was no consistent one."""
-        size_bytes = _SIZES_BYTES[self.version]
+        u16 = self.u16
         for _ in range(_layout.READ_ATTEMPTS_COUNT):
-            # ORDERING: each of these is a load of its own, and x86-64 keeps loads in order, which makes them
-            # the acquire load, the copy, and the load behind the fence of cb_seqlock_read in seqlock.h.
-            before = self.u16[_GENERATION]
+            # ORDERING: each of these is a load of its own, and x86-64 keeps loads in order, which makes them the acquire
+            # load, the copy, and the load behind the fence of cb_seqlock_read in seqlock.h.
+            before = u16[_GENERATION]
             if before == 0 or before & 1:
                 continue
-            copy = self.bytes[:size_bytes]
-            if self.u16[_GENERATION] != before:
+            copy = self.bytes[self.record]
+            if u16[_GENERATION] != before:
                 continue
-            if self.u16[_VERSION] != self.version:
+            if u16[_VERSION] != self.version:
                 return None  # somebody is writing another layout into this file
-            return _Snapshot(self.version, _UNPACK[self.version](copy))
+            return Snapshot(self.version, _UNPACK[self.version](copy), copy)
         return None
 
 
@@ -176,77 +179,119 @@ class _VmclockPage(_Mapping):
         return None
 
 
-class ClockBoundClient:
-    """Reads the segment that the daemon publishes. See `clockbound_client`."""
+class ClockBoundClient(ClientBase):
+    """Reads the segment that the daemon publishes. One client serves any number of threads. A context manager.
+
+    path: the segment; by default layout 2's place, then layout 1's.
+
+    vmclock_path: the VMClock page, which is opened where the segment asks for it.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_last_good",
+        "_page",
+        "_page_looked_ns",
+        "_path",
+        "_segment",
+        "_segment_looked_ns",
+        "_vmclock_path",
+    )
+
+    # Users are told of the compiled implementation's Interval.
+    _interval_type = Interval  # type: ignore[assignment]
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type 'clockbound_client.ClockBoundClient' is not an acceptable base type")
 
     def __init__(
         self,
         path: str | os.PathLike[str] | None = None,
         vmclock_path: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._closed = True
         self._vmclock_path = _layout.DEFAULT_VMCLOCK_PATH if vmclock_path is None else _as_path(vmclock_path)
         self._page: _VmclockPage | None = None
-        self._last_good: _Snapshot | None = None
         self._segment_looked_ns = self._page_looked_ns = -_layout.REOPEN_INTERVAL_NS
         if path is None:
-            self._open_default()
+            self._path, segment = _open_default()
         else:
             self._path = _as_path(path)
-            self._segment = self._opened()
+            segment = _opened(_Segment, self._path)
+        self._segment: _Segment | None = segment
         self._closed = False
-        snapshot = self._take()
+        snapshot = segment.snapshot()
+        self._last_good: Snapshot | None = snapshot
         # A segment in the middle of an update doesn't fail to open; now() looks again.
-        if snapshot is not None and snapshot.record.clock_disruption_support_enabled:
-            try:
-                self._page = _VmclockPage(self._vmclock_path)
-            except _Failed as failed:
-                self.close()
-                raise error_from(failed.kind, self._vmclock_path, failed.number, failed.detail) from None
-
-    def _open_default(self) -> None:
-        self._path = _layout.DEFAULT_SEGMENT_V2_PATH
-        try:
-            self._segment = _Segment(self._path)
-        except _Failed as failed:
-            if failed.number != errno.ENOENT or not os.path.exists(_layout.DEFAULT_SEGMENT_V1_PATH):
-                raise error_from(failed.kind, self._path, failed.number, failed.detail) from None
-            self._path = _layout.DEFAULT_SEGMENT_V1_PATH
-            self._segment = self._opened()
-
-    def _opened(self) -> _Segment:
-        try:
-            return _Segment(self._path)
-        except _Failed as failed:
-            raise error_from(failed.kind, self._path, failed.number, failed.detail) from None
+        if snapshot is not None and snapshot.disruption_marker is not None:
+            self._page = _opened(_VmclockPage, self._vmclock_path)
 
     @property
     def path(self) -> str:
         """The segment's path."""
         return self._path
 
-    def now(self) -> Interval:
-        """The interval that contains true time at this moment, with its status."""
-        return self._ask(None)
+    def now(  # type: ignore[override]
+        self, *, max_error_ns: int | None = None
+    ) -> Interval:
+        """The interval that contains true time at this moment, with its status.
+
+        With max_error_ns it raises ClockNotTrustedError unless the status is SYNCHRONIZED or FREE_RUNNING, and
+        ErrorBoundTooLargeError where the clock may be wrong by more than that.
+        """
+        if max_error_ns is None:
+            return self._ask(None)
+        limit_ns = checked_max_error_ns(max_error_ns)
+        interval = self._trusted_now()
+        if interval.error_bound_ns > limit_ns:
+            raise too_large(interval.error_bound_ns, limit_ns, self._path)
+        return interval
 
     def now_at(self, realtime_ns: int, monotonic_ns: int) -> Interval:
         """The interval for given readings of CLOCK_REALTIME and CLOCK_MONOTONIC, from the segment as it is now."""
-        for reading_ns in (realtime_ns, monotonic_ns):
-            if not isinstance(reading_ns, int):
-                raise TypeError(f"a clock reading is an int, not {type(reading_ns).__name__}")
-            if not fits_int64(reading_ns):
-                raise OverflowError(f"{reading_ns} ns is out of range for a time")
-        return self._ask((realtime_ns, monotonic_ns))
+        return self._ask(
+            (whole_ns(realtime_ns, "a clock reading"), whole_ns(monotonic_ns, "a clock reading"))
+        )
+
+    def now_tai(self) -> TaiInterval:
+        """As `now`, on the TAI scale. Raises TaiOffsetUnknownError where the kernel doesn't know its offset."""
+        if self._closed:
+            raise self._closed_error()
+        # The offset must be the same before and after, or it isn't known which one the reading had.
+        for _ in range(_TAI_ATTEMPTS_COUNT):
+            before_ns = self._tai_offset_ns()
+            interval = self._ask(None)
+            offset_ns = self._tai_offset_ns()
+            if before_ns == offset_ns:
+                earliest_ns, latest_ns = interval.earliest_ns + offset_ns, interval.latest_ns + offset_ns
+                if not fits_int64(earliest_ns) or not fits_int64(latest_ns):
+                    raise error_from(ErrorKind.SEGMENT_MALFORMED, self._path, 0, malformed().detail)
+                return TaiInterval._make(earliest_ns, latest_ns, interval.status)
+        raise tai_unknown(self._path, "the kernel's offset of TAI changes all the time")
+
+    def before(self, t: int | datetime | Interval) -> bool:
+        """Whether `t` has certainly not come yet: nanoseconds since 1970, an aware datetime, or all of an Interval.
+
+        Raises ClockNotTrustedError unless the status is SYNCHRONIZED or FREE_RUNNING (of an Interval, too).
+        """
+        earliest_ns = trusted(t, "").earliest_ns if isinstance(t, Interval) else instant_ns(t)
+        return self._trusted_now()._latest_ns < earliest_ns
+
+    def after(self, t: int | datetime | Interval) -> bool:
+        """Whether `t` has certainly passed: nanoseconds since 1970, an aware datetime, or all of an Interval.
+
+        Raises ClockNotTrustedError unless the status is SYNCHRONIZED or FREE_RUNNING (of an Interval, too).
+        """
+        latest_ns = trusted(t, "").latest_ns if isinstance(t, Interval) else instant_ns(t)
+        return self._trusted_now()._earliest_ns > latest_ns
 
     def close(self) -> None:
         """Unmap the segment. Any further question is a ValueError; closing again is not."""
-        if not self._closed:
-            self._closed = True
-            self._segment.close()
-            if self._page is not None:
-                self._page.close()
+        # Another thread may be reading it; it is unmapped when nobody refers to it any more. The same thread may be about
+        # to move to another file, so that there is none doesn't suffice.
+        self._closed = True
+        self._segment = self._page = None
 
-    def __enter__(self) -> ClockBoundClient:  # noqa: PYI034 (Self would need typing, which is slow to import)
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -260,17 +305,40 @@ class ClockBoundClient:
     def __repr__(self) -> str:
         return f"<ClockBoundClient {self._path!r}{' closed' if self._closed else ''}>"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle 'clockbound_client.ClockBoundClient' object")
+
+    def _closed_error(self) -> ValueError:
+        return ValueError(f"{self._path}: the client is closed")
+
+    def _trusted_now(self) -> Interval:
+        return trusted(self._ask(None), self._path)
+
     def _ask(self, given_ns: tuple[int, int] | None) -> Interval:
-        if self._closed:
-            raise ValueError(f"{self._path}: the client is closed")
+        """The one function that reads the two clocks, except where they are given."""
+        segment = self._segment
+        if self._closed or segment is None:
+            raise self._closed_error()
         moved = False
         while True:  # twice at most: the second time after moving to another file
-            snapshot = self._take()
-            realtime_ns, monotonic_ns = given_ns or _read_clocks()
-            old = snapshot is None or monotonic_ns - snapshot.as_of_ns > _layout.GRACE_NS
-            if not old or moved or not self._reopen():
+            snapshot = self._last_good
+            # The same bytes as at a time when they were consistent: then they are, and what follows from them is known.
+            if snapshot is None or segment.bytes[segment.record] != snapshot.copy:
+                found = segment.snapshot()
+                if found is not None:
+                    self._last_good = snapshot = found
+            if given_ns is None:
+                # The monotonic clock comes last: read late, it only widens.
+                realtime_ns = _realtime_ns()
+                monotonic_ns = _monotonic_ns()
+            else:
+                realtime_ns, monotonic_ns = given_ns
+            if moved or (snapshot is not None and monotonic_ns - snapshot.as_of_ns <= GRACE_NS):
                 break
-            moved = True
+            other = self._reopen(segment)
+            if other is None:
+                break
+            segment, moved = other, True
         if snapshot is None:
             raise error_from(
                 ErrorKind.SEGMENT_NOT_INITIALIZED,
@@ -278,61 +346,91 @@ class ClockBoundClient:
                 0,
                 "no consistent snapshot of the segment was ever seen",
             )
+        marker = snapshot.disruption_marker
         try:
             # The page is looked at last, so that a disruption up to the clock readings is seen.
             return interval_at(
-                snapshot.version, snapshot.record, realtime_ns, monotonic_ns, self._is_disrupted(snapshot)
+                snapshot, realtime_ns, monotonic_ns, marker is not None and self._is_disrupted(marker)
             )
         except Refused as refused:
             raise error_from(refused.kind, self._path, 0, refused.detail) from None
 
-    def _take(self) -> _Snapshot | None:
-        """A snapshot of the segment, or else the last good one."""
-        snapshot = self._segment.snapshot()
-        if snapshot is not None:
-            self._last_good = snapshot
-        return self._last_good
-
-    def _reopen(self) -> bool:
-        """Rule read.reopen: moves to the file that the path names now. True if it is another one."""
+    def _reopen(self, segment: _Segment) -> _Segment | None:
+        """Rule read.reopen: moves to the file that the path names now. None if it is still the same."""
         now_ns = time.monotonic_ns()
         if now_ns - self._segment_looked_ns < _layout.REOPEN_INTERVAL_NS:
-            return False
+            return None
         self._segment_looked_ns = now_ns
         try:
             found = _Segment(self._path)
         except _Failed:
-            return False
-        if found.identity == self._segment.identity:
-            found.close()
-            return False
-        # Another thread may be reading the old one; it is unmapped when nobody refers to it any more.
+            return None
+        if found.identity == segment.identity:
+            return None
+        # Another thread may be reading the old one.
         self._segment = found
-        return True
+        return found
 
-    def _is_disrupted(self, snapshot: _Snapshot) -> bool:
-        """Rule status.disruption: whether there may have been one that the snapshot doesn't know of."""
-        if not snapshot.record.clock_disruption_support_enabled:
-            return False
-        if self._page is None:
+    def _tai_offset_ns(self) -> int:
+        """CLOCK_TAI - CLOCK_REALTIME as the kernel has it: whole seconds."""
+        for _ in range(_TAI_ATTEMPTS_COUNT):
+            before_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+            tai_ns = time.clock_gettime_ns(time.CLOCK_TAI)
+            passed_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - before_ns
+            # Read within a second, and without a step in between, the clocks tell how many whole seconds they are
+            # apart: no more than tai - before, no less than tai - after.
+            seconds, late_ns = divmod(tai_ns - before_ns, _layout.NANOSECONDS_PER_SECOND)
+            if 0 <= passed_ns < _layout.NANOSECONDS_PER_SECOND and late_ns <= passed_ns:
+                # TAI was ahead by 10 s when UTC began. 0 is how the kernel says that it doesn't know.
+                if seconds <= 0:
+                    break
+                return seconds * _layout.NANOSECONDS_PER_SECOND
+        raise tai_unknown(self._path, "the kernel doesn't know the offset of TAI")
+
+    def _is_disrupted(self, marker: int) -> bool:
+        """Rule status.disruption: whether there may have been one that a snapshot with this marker doesn't know of."""
+        page = self._page
+        if page is None:
             now_ns = time.monotonic_ns()
             if now_ns - self._page_looked_ns < _layout.REOPEN_INTERVAL_NS:
                 return True
             self._page_looked_ns = now_ns
             try:
-                self._page = _VmclockPage(self._vmclock_path)
+                page = self._page = _VmclockPage(self._vmclock_path)
             except _Failed:
                 return True
-        return self._page.marker() != snapshot.record.disruption_marker
+        return page.marker() != marker
+
+
+def _open_default() -> tuple[str, _Segment]:
+    """Layout 2's place. A daemon of 1.x writes layout 1 only; if neither is there, the error is about the first."""
+    path = _layout.DEFAULT_SEGMENT_V2_PATH
+    try:
+        return path, _opened(_Segment, path)
+    except ClockBoundSyscallError as missing:
+        if missing.errno != errno.ENOENT:
+            raise
+        path = _layout.DEFAULT_SEGMENT_V1_PATH
+        try:
+            return path, _opened(_Segment, path)
+        except ClockBoundSyscallError as missing_too:
+            if missing_too.errno != errno.ENOENT:
+                raise
+        raise missing from None
+
+
+def _opened(kind: type[_Mapped], path: str) -> _Mapped:
+    try:
+        return kind(path)
+    except _Failed as failed:
+        raise error_from(failed.kind, path, failed.number, failed.detail) from None
 
 
 def _as_path(value: object) -> str:
     path = os.fspath(value)  # type: ignore[call-overload]
     if not isinstance(path, str):
         raise TypeError(f"a path is a str or os.PathLike[str], not {path!r}")
+    if "\0" in path:
+        raise ValueError(f"embedded null byte in the path {path!r}")
+    os.fsencode(path)  # refuses what no file name can hold
     return path
-
-
-def _read_clocks() -> tuple[int, int]:
-    """The one function that reads clocks. The monotonic clock comes last: read late, it only widens."""
-    return time.clock_gettime_ns(time.CLOCK_REALTIME), time.clock_gettime_ns(time.CLOCK_MONOTONIC)

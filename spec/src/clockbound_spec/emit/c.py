@@ -51,14 +51,21 @@ def types_header(enumerations: tuple[Enumeration, ...], paths: tuple[DefaultPath
     return "\n".join(lines)
 
 
-def layout_header(layouts: tuple[PlainLayout, ...], limits: tuple[Limit, ...], guard: str) -> str:
-    """A private header with the limits and, for each layout, its struct, loads, stores and checks."""
+def layout_header(
+    layouts: tuple[PlainLayout, ...],
+    limits: tuple[Limit, ...],
+    enumerations: tuple[Enumeration, ...],
+    guard: str,
+) -> str:
+    """A private header with the limits, the enumerations' names and, for each layout, its struct, loads, stores and checks."""
     lines = [f"/* {MARK} */", f"#ifndef {guard}", f"#define {guard}", ""]
     lines += ["#include <stddef.h>", "#include <stdint.h>", "#include <string.h>", ""]
     for limit in limits:
         lines += [f"/* {limit.meaning} */", f"#define CB_{limit.name} INT64_C({limit.value})"]
     if limits:
         lines.append("")
+    for enumeration in enumerations:
+        lines += _names(enumeration)
     for helper in sorted({_helper_key(layout, field) for layout in layouts for field in layout.fields}):
         lines += _helper(*helper)
     for record in records(layouts):
@@ -67,6 +74,22 @@ def layout_header(layouts: tuple[PlainLayout, ...], limits: tuple[Limit, ...], g
         lines += _layout(layout)
     lines += ["#endif", ""]
     return "\n".join(lines)
+
+
+def _names(enumeration: Enumeration) -> list[str]:
+    """A function that gives the names of an enumeration's members."""
+    return [
+        f"/* The name of a {enumeration.c_name}; NULL if there is no such member. */",
+        f"static inline const char *cb_{enumeration.c_name.removeprefix('clockbound_')}_name(int value)",
+        "{",
+        "    switch (value) {",
+        *(f'    case {member.value}:\n        return "{member.name}";' for member in enumeration.members),
+        "    default:",
+        "        return NULL;",
+        "    }",
+        "}",
+        "",
+    ]
 
 
 def _helper_key(layout: PlainLayout, field: Field) -> tuple[str, str]:

@@ -1,0 +1,7 @@
+/* REFUSED = "toys.h:4: toy_box: has no comment" */
+/** @file toy.h
+ * Toys. */
+typedef struct toy_box {
+    /** Its lid. */
+    int lid;
+} toy_box;
