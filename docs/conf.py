@@ -23,10 +23,11 @@ exclude_patterns = ["_build", "generated", "tests"]
 nitpicky = True
 # The standard libraries' own documentation isn't at hand without the network.
 nitpick_ignore = [
-    ("py:class", "os.PathLike"),
+    *(("py:class", name) for name in ("datetime", "os.PathLike", "pathlib.Path")),
     *(("c:identifier", name) for name in ("int64_t", "size_t", "timespec")),
 ]
-default_role = None
+# What stands in `single quotes` of this kind in a docstring is a name.
+default_role = "code"
 smartquotes = False
 # A long prototype has a line for each parameter, so that it can be read on a phone.
 c_maximum_signature_line_length = 60
@@ -61,8 +62,18 @@ def _without_constructor(
     return None
 
 
+def _with_code_blocks(
+    app: Sphinx, what: str, name: str, obj: object, options: Options, lines: list[str]
+) -> None:
+    """What is indented in a docstring is code."""
+    for i in reversed(range(1, len(lines))):
+        if lines[i].startswith("    ") and not lines[i - 1]:
+            lines[i:i] = [".. code-block:: python", ""]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Rules are things that pages define (`.. rule::`) and refer to (`:rule:`)."""
     app.connect("autodoc-process-signature", _without_constructor)
+    app.connect("autodoc-process-docstring", _with_code_blocks)
     app.add_object_type("rule", "rule", objname="rule", indextemplate="pair: rule; %s")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

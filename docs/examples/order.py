@@ -1,18 +1,26 @@
-"""Which of two events came first, if that can be known."""
+"""Which of two events on two hosts came first, if that can be known."""
 
-from clockbound_client import ClockBoundClient, ClockStatus, Interval
+import json
 
-RELIABLE = (ClockStatus.SYNCHRONIZED, ClockStatus.FREE_RUNNING)
+from clockbound_client import ClockBoundClient, Interval
 
-
-def stamp(clock: ClockBoundClient) -> Interval:
-    """A timestamp that can be compared with those of other machines."""
-    now = clock.now()
-    if now.status not in RELIABLE:
-        raise RuntimeError(f"{clock.path}: can't be relied on now: {now.status.name}")
-    return now
+MAX_ERROR_NS = 10_000_000
 
 
-def happened_before(a: Interval, b: Interval) -> bool:
-    """Whether a certainly came before b; False also where nobody can know."""
-    return a.latest_ns < b.earliest_ns
+def stamp(clock: ClockBoundClient) -> str:
+    """The time of an event, to be sent along with it; an exception where the clock isn't good enough."""
+    now = clock.now(max_error_ns=MAX_ERROR_NS)
+    return json.dumps([now.earliest_ns, now.latest_ns, now.status])
+
+
+def received(text: str) -> Interval:
+    return Interval(*json.loads(text))
+
+
+def first(a: Interval, b: Interval) -> Interval | None:
+    """The one that came first; None where nobody can know."""
+    if a.certainly_before(b):
+        return a
+    if b.certainly_before(a):
+        return b
+    return None

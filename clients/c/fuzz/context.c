@@ -605,8 +605,9 @@ static void judge_look(const struct reply *reply)
     check_reply(waiting.context, &waiting.candidates, &question, reply, AT_REST);
 }
 
-/* No look for another file is a second after the one before, to a tick: then it couldn't be told whether it
- * happened. */
+/* No look for another file is just about a second after the one before: then it couldn't be told whether it
+ * happened. An interrupted question may have looked 66 ms after it was asked. */
+#define LOOK_MARGIN_NS INT64_C(100000000)
 static void keep_away_from_looks(void)
 {
     const struct context *context = waiting.context;
@@ -614,8 +615,8 @@ static void keep_away_from_looks(void)
     for (int i = 0; i < 3; i++)
         for (size_t j = 0; j < 3; j++) {
             const int64_t late_ns = clock_monotonic_ns() - looks_ns[j] - LOOK_INTERVAL_NS;
-            if (late_ns > -4 * LATE_NS && late_ns < 4 * LATE_NS)
-                clock_wait(4 * LATE_NS - late_ns);
+            if (late_ns > -LOOK_MARGIN_NS && late_ns < LOOK_MARGIN_NS)
+                clock_wait(LOOK_MARGIN_NS - late_ns);
         }
 }
 

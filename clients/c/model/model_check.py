@@ -44,7 +44,7 @@ PROGRAMS = (
     Program("seqlock, words of 64 bits", "seqlock_scenarios.c", SEQLOCK_RUNS, ("-DMODEL_WORD_BITS=64",)),
     Program("seqlock, words of 32 bits", "seqlock_scenarios.c", SEQLOCK_RUNS, ("-DMODEL_WORD_BITS=32",)),
     Program("cell", "cell_scenarios.c", CELL_RUNS),
-    Program("pair", "pair_scenarios.c", ((LAST_GOOD_PAIR, ""),)),
+    Program("pair", "pair_scenarios.c", ((LAST_GOOD_PAIR, ""), (LAST_GOOD, "is_newer"))),
     Program("context", "context_scenarios.c", ((READER, ""),)),
     Program("clocks", "clocks_scenarios.c", ((CLOCKS, ""),)),
 )

@@ -86,6 +86,8 @@ HISTORY(holds_1_2, 2, 1, {0, 2}, {0, 4}, {0, 6}, {0, 8})
 HISTORY(counter_goes_round, 1, 2, {0, 65532}, {0, 65534}, {0, 2}, {0, 4})
 /* After two of one mapping come two of the next, whose generation begins anew. */
 HISTORY(another_mapping, 1, 2, {0, 100}, {0, 102}, {1, 2}, {1, 4})
+/* 106 of the mapping before and 2 of the next have the same place. */
+HISTORY(mapping_before, 1, 2, {0, 100}, {0, 102}, {0, 106}, {1, 2})
 HISTORY(nothing_kept, 0, 0, {0, 2}, {0, 4})
 
 static void keep(unsigned number)
@@ -123,6 +125,7 @@ static void reach_snapshot(unsigned number)
     }
 KEEPER(keep_1, 1)
 KEEPER(keep_2, 2)
+KEEPER(keep_3, 3)
 KEEPER(keep_4, 4)
 
 /* Held up for ever at any of its operations, or not at all: by a fork, say. */
@@ -165,6 +168,16 @@ static uint64_t recall_or_one_before(unsigned phase, uint64_t newest)
     return number > newest ? number : newest;
 }
 
+/* A keeper that was held up over the change to another mapping; 1 and 2 were kept before it. */
+static uint64_t recall_after_change(unsigned phase, uint64_t newest)
+{
+    (void)phase;
+    const unsigned number = recall_number();
+    model_require(newest != 4 || number != 3, "the mapping before was recalled after its keeper came late");
+    reach_snapshot(number);
+    return number > newest ? number : newest;
+}
+
 /* There was a good snapshot all the time. */
 static uint64_t recall_always(unsigned phase, uint64_t newest)
 {
@@ -202,5 +215,10 @@ const struct model_scenario model_scenarios[] = {
      {{"keeper", keep_and_recall, 2}, {"recaller", recall_or_one_before, 2}},
      NULL,
      {"nothing", "snapshot 1", "snapshot 2", "snapshot 3", "snapshot 4"}},
+    {"a late keeper of the mapping before",
+     mapping_before,
+     {{"keeper 1", keep_3, 1}, {"keeper 2", keep_4, 1}, {"recaller", recall_after_change, 2}},
+     NULL,
+     {"snapshot 1", "snapshot 2", "snapshot 3", "snapshot 4"}},
     {.name = NULL},
 };

@@ -464,6 +464,14 @@ REWRITTEN = [
         "Keeper 2 takes the cell before keeper 1 has stored the key: the key of one stays with the words of the other.",
     ),
     Mutant(
+        "is_newer: a mapping before taken for newer",
+        LAST_GOOD,
+        "is_newer",
+        (("files_later <= INT16_MAX", "false"),),
+        "the mapping before was recalled after its keeper came late",
+        "A keeper held up over the change to another mapping replaces that one's snapshot by its own.",
+    ),
+    Mutant(
         "cb_last_good_pair_keep: all in one place",
         LAST_GOOD_PAIR,
         "cb_last_good_pair_keep",

@@ -56,7 +56,8 @@ class ClientBase:
     def wait_until_after(self, t: int | datetime | Interval, *, timeout: float | None = None) -> Interval:
         """Wait until `t` has certainly passed; returns the interval that says so.
 
-        `t`: nanoseconds since 1970, an aware datetime, or an Interval: then its `latest_ns`. `timeout` is in seconds.
+        `t`: nanoseconds since 1970, an aware datetime, or an Interval: then its `latest_ns`. `timeout` is in seconds;
+        None waits for ever.
 
         Sleeps until then, and looks at the bound ten times a second, which can shrink meanwhile. Raises
         ClockNotTrustedError at once when the status becomes UNKNOWN or DISRUPTED, WaitTimeoutError, and what `now` raises.

@@ -154,6 +154,10 @@ static PyObject *interval_new(PyTypeObject *type, PyObject *arguments, PyObject 
     if (earliest_ns > latest_ns)
         return PyErr_Format(PyExc_ValueError, "earliest_ns %lld is after latest_ns %lld",
                             (long long)earliest_ns, (long long)latest_ns);
+    if (!PyLong_Check(status) || PyBool_Check(status)) {
+        PyErr_Format(PyExc_TypeError, "a status is a ClockStatus, not %R", status);
+        return NULL;
+    }
     /* ClockStatus(status) refuses what isn't one. */
     PyObject *member = PyObject_CallFunctionObjArgs(state->status_type, status, NULL);
     if (member == NULL)

@@ -27,7 +27,8 @@ class ClockBoundError(Exception):
     """A question that got no answer.
 
     `kind` says which kind of error it is, `path` names the segment or the VMClock page concerned, `errno` is the number of
-    the system call's error, if there was one, and `detail` says in a few words what was found.
+    the system call's error, if there was one, and `detail` says in a few words what was found. `path` is empty where the
+    error is about an Interval, which doesn't know where it came from.
     """
 
     kind: ErrorKind = ErrorKind.NONE
@@ -119,6 +120,21 @@ class WaitTimeoutError(ClockBoundError, TimeoutError):
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.args[0], self.path, self.detail, self.timeout)
 
+
+# Tracebacks and pickles know them by the name under which they are public.
+for _public in (
+    ClockBoundError,
+    ClockBoundSyscallError,
+    SegmentNotInitializedError,
+    SegmentMalformedError,
+    CausalityBreachError,
+    SegmentVersionNotSupportedError,
+    ClockNotTrustedError,
+    ErrorBoundTooLargeError,
+    TaiOffsetUnknownError,
+    WaitTimeoutError,
+):
+    _public.__module__ = "clockbound_client"
 
 _CLASSES: dict[int, type[ClockBoundError]] = {
     cls.kind: cls

@@ -38,6 +38,12 @@ _FADING = (ClockStatus.SYNCHRONIZED, ClockStatus.FREE_RUNNING)
 _INVALID = {SEGMENT_V1_VERSION: segment_v1_invalid, SEGMENT_V2_VERSION: segment_v2_invalid}
 
 
+def _as_status(value: object) -> ClockStatus:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"a status is a ClockStatus, not {value!r}")
+    return ClockStatus(value)
+
+
 class _Ends:
     """What intervals of both time scales have in common."""
 
@@ -53,7 +59,7 @@ class _Ends:
         latest_ns = whole_ns(latest_ns, "an end of an interval")
         if earliest_ns > latest_ns:
             raise ValueError(f"earliest_ns {earliest_ns} is after latest_ns {latest_ns}")
-        return cls._make(earliest_ns, latest_ns, ClockStatus(status))
+        return cls._make(earliest_ns, latest_ns, _as_status(status))
 
     @classmethod
     def _make(cls, earliest_ns: int, latest_ns: int, status: ClockStatus) -> Self:
@@ -94,12 +100,18 @@ class _Ends:
         return (self._earliest_ns + self._latest_ns) // 2
 
     def overlaps(self, other: Self) -> bool:
-        """Whether the two have an instant in common, so that nobody can say which came first."""
+        """Whether the two have an instant in common, so that nobody can say which came first.
+
+        Raises ClockNotTrustedError unless both can be relied on.
+        """
         self._other(other)
         return self._earliest_ns <= other._latest_ns and other._earliest_ns <= self._latest_ns
 
     def certainly_before(self, other: Self) -> bool:
-        """Whether this ends before the other begins: what happened in it came first, on whatever hosts they were taken."""
+        """Whether this ends before the other begins: what happened in it came first, on whatever hosts they were taken.
+
+        Raises ClockNotTrustedError unless both can be relied on.
+        """
         self._other(other)
         return self._latest_ns < other._earliest_ns
 
@@ -163,7 +175,10 @@ class Interval(_Ends):
         return ceiling_datetime(self._latest_ns)
 
     def contains(self, t: int | datetime) -> bool:
-        """Whether true time can have been `t`: nanoseconds since 1970, or an aware datetime."""
+        """Whether true time can have been `t`: nanoseconds since 1970, or an aware datetime.
+
+        Raises ClockNotTrustedError unless the interval can be relied on.
+        """
         return self._contains(instant_ns(t))
 
 
@@ -179,7 +194,10 @@ class TaiInterval(_Ends):
         raise TypeError("type 'clockbound_client.TaiInterval' is not an acceptable base type")
 
     def contains(self, t: int) -> bool:
-        """Whether true time can have been `t`, in nanoseconds since 1970 TAI."""
+        """Whether true time can have been `t`, in nanoseconds since 1970 TAI.
+
+        Raises ClockNotTrustedError unless the interval can be relied on.
+        """
         return self._contains(whole_ns(t, "a time on the TAI scale"))
 
 
