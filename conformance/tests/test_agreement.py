@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -10,15 +9,29 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from clockbound_conformance import oracle
+from clockbound_conformance import __main__ as command
+from clockbound_conformance import oracle, vectors
 from clockbound_conformance.adapter import Adapter
 from clockbound_conformance.answers import Answer, Interval, Refusal
-from hand_cases import AS_OF, CASES, HandCase, R, S, around
+from clockbound_conformance.segment_bytes import (
+    DISRUPTED,
+    FREE_RUNNING,
+    SYNCHRONIZED,
+    UNKNOWN,
+    segment,
+    vmclock,
+)
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from segments import DISRUPTED, FREE_RUNNING, SYNCHRONIZED, UNKNOWN, segment, vmclock
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+S = 1_000_000_000
+R = 1_700_000_000 * S
+AS_OF = 1000 * S
+
+
+def around(half_ns: int, status: str = "SYNCHRONIZED") -> Interval:
+    return Interval(R - half_ns, R + half_ns, status)
 
 
 class Place:
@@ -80,10 +93,32 @@ def test_the_adapters_are_of_three_different_clients(adapters: Mapping[str, Adap
     assert {adapter.hello.version for adapter in adapters.values()} == {adapters["c"].hello.version}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_every_client_gives_the_answer_that_was_calculated_by_hand(case: HandCase, place: Place) -> None:
-    place.put(case.segment, case.vmclock)
-    assert place.all(case.expected) == place.ask(case.monotonic_ns, case.realtime_ns)
+ADAPTERS = Path(__file__).parents[1] / "adapters"
+NATIVE = ("c/adapter.toml", "python/adapter.toml", "python/adapter-pure.toml")
+RUN_LIMIT_S = 120.0  # a quiet machine takes a tenth of it
+
+
+@pytest.fixture
+def native(c_adapter_path: str, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files of our own clients' adapters."""
+    monkeypatch.setenv("CLOCKBOUND_C_ADAPTER", c_adapter_path)
+    return [ADAPTERS / name for name in NATIVE]
+
+
+def test_every_client_passes_every_vector(native: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    words = [word for path in native for word in ("--adapter", str(path))]
+    began_s = time.monotonic()
+    status = command.main(["run", *words])
+    said = capsys.readouterr().out
+    assert status == command.PASSED, said
+    every = f"{len(vectors.load().vectors)} passed, of {len(vectors.load().vectors)} vectors"
+    assert said.count(every) == len(native), said
+    assert time.monotonic() - began_s < RUN_LIMIT_S
+
+
+def test_no_adapter_has_anything_to_change(native: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    for path in native:
+        assert command.main(["smoke", "--adapter", str(path)]) == command.PASSED, capsys.readouterr().out
 
 
 # Numbers lie near each limit that a rule names, or anywhere.
@@ -189,116 +224,6 @@ def test_clients_and_oracle_agree_on_any_segment(
     assert lasting_place.all(expected) == lasting_place.ask(monotonic_ns, realtime_ns)
 
 
-class TestWatch:
-    """One context each, open while the segment changes underneath it."""
-
-    def test_sees_each_update(self, place: Place) -> None:
-        place.put(segment(generation=2))
-        assert place.all(None) == place.watch(3)
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-        place.write(segment(generation=4, as_of=(1001, 0), bound_ns=5))
-        assert place.all(around(5)) == place.ask(AS_OF + S)
-        place.write(segment(generation=6, as_of=(1001, 0), bound_ns=7, status=FREE_RUNNING))
-        assert place.all(around(7, "FREE_RUNNING")) == place.ask(AS_OF + S)
-
-    def test_sees_the_generation_go_round(self, place: Place) -> None:
-        place.put(segment(generation=65534))
-        place.watch(2)
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-        place.write(segment(generation=2, bound_ns=9))
-        assert place.all(around(9)) == place.ask(AS_OF)
-
-    @pytest.mark.parametrize("generation", [3, 65535, 0], ids=["odd", "the last odd", "zero"])
-    def test_stays_with_the_last_good_snapshot_in_an_update(self, place: Place, generation: int) -> None:
-        place.put(segment(generation=2))
-        place.watch(2)
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-        place.write(segment(generation=generation, as_of=(1, 0), bound_ns=0))
-        # the bound of the snapshot grows on: 4 s * 50,000 ns
-        assert place.all(around(1_200_000)) == place.ask(AS_OF + 4 * S)
-
-    def test_lets_the_last_good_snapshot_grow_old(self, place: Place) -> None:
-        place.put(segment(generation=2))
-        place.watch(3)
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-        place.write(segment(generation=3, bound_ns=0))
-        assert place.all(around(1_250_000, "FREE_RUNNING")) == place.ask(AS_OF + 5 * S)
-        assert place.all(around(51_000_000, "UNKNOWN")) == place.ask(2000 * S)
-
-    def test_stays_with_the_last_good_snapshot_of_a_version_that_went(self, place: Place) -> None:
-        place.put(segment(generation=2))
-        place.watch(2)
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-        place.write(segment(generation=4, version=0, bound_ns=0))
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-
-    def test_recovers_when_the_update_is_finished(self, place: Place) -> None:
-        place.put(segment(generation=3))
-        assert place.all(None) == place.watch(2)
-        assert place.all(Refusal("SEGMENT_NOT_INITIALIZED")) == place.ask(AS_OF)
-        place.write(segment(generation=4))
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-
-    def test_refuses_a_malformed_update_and_takes_the_next(self, place: Place) -> None:
-        place.put(segment(generation=2))
-        place.watch(3)
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-        place.write(segment(generation=4, bound_ns=-1))
-        assert place.all(Refusal("SEGMENT_MALFORMED")) == place.ask(AS_OF)
-        place.write(segment(generation=6, bound_ns=1))
-        assert place.all(around(1)) == place.ask(AS_OF)
-
-    def test_moves_to_a_new_file_once_its_snapshot_is_old(self, place: Place) -> None:
-        place.put(segment(generation=2))
-        place.watch(3)
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-        place.replace(segment(1, generation=2, as_of=(1010, 0), bound_ns=3))
-        # still fresh, so nobody looks at the path: 4 s * 50,000 ns
-        assert place.all(around(1_200_000)) == place.ask(AS_OF + 4 * S)
-        assert place.all(around(3)) == place.ask(AS_OF + 10 * S)
-
-    def test_goes_on_with_its_file_when_the_path_names_none(self, place: Place) -> None:
-        place.put(segment(generation=2))
-        place.watch(2)
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-        place.segment.unlink()
-        assert place.all(around(1_300_000, "FREE_RUNNING")) == place.ask(AS_OF + 6 * S)
-
-    def test_sees_a_disruption_and_its_end(self, place: Place) -> None:
-        known = {"disruption_support": 1, "bound_ns": 5}
-        place.put(segment(generation=2, disruption_marker=1, **known), vmclock(marker=1))
-        place.watch(5)
-        assert place.all(around(5)) == place.ask(AS_OF)
-        self.write_page(place, vmclock(marker=2, sequence=3))  # the hypervisor is in the middle of it
-        assert place.all(around(5, "UNKNOWN")) == place.ask(AS_OF)
-        self.write_page(place, vmclock(marker=2, sequence=4))
-        assert place.all(around(5, "UNKNOWN")) == place.ask(AS_OF)
-        place.write(segment(generation=4, disruption_marker=2, status=DISRUPTED, **known))
-        assert place.all(around(5, "DISRUPTED")) == place.ask(AS_OF)
-        place.write(segment(generation=6, disruption_marker=2, status=UNKNOWN, **known))
-        assert place.all(around(5, "UNKNOWN")) == place.ask(AS_OF)
-
-    def test_answers_unknown_where_support_comes_later_than_the_page(self, place: Place) -> None:
-        place.put(segment(generation=2))
-        place.watch(2)
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-        place.write(segment(generation=4, disruption_support=1))
-        assert place.all(around(1_000_000, "UNKNOWN")) == place.ask(AS_OF)
-
-    def test_ends_after_the_number_of_computes_that_was_asked_for(self, place: Place) -> None:
-        place.put(segment(generation=2))
-        place.watch(1)
-        assert place.all(around(1_000_000)) == place.ask(AS_OF)
-        place.put(segment(generation=2, bound_ns=11))
-        # a watching context would still have the old file, whose snapshot is fresh
-        assert place.all(around(11)) == place.ask(AS_OF)
-
-    @staticmethod
-    def write_page(place: Place, page: bytes) -> None:
-        with place.vmclock.open("r+b") as file:
-            file.write(page)
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(segments(), st.integers(0, 4 * S)), min_size=1, max_size=10), st.data())
 def test_watchers_agree_while_the_segment_changes(
@@ -329,10 +254,6 @@ class TestOddPaths:
     def test_a_directory(self, place: Place) -> None:
         place.segment.mkdir()
         assert place.all(Refusal("SYSCALL")) == place.ask(AS_OF)
-
-    def test_a_fifo_without_a_writer(self, place: Place) -> None:
-        os.mkfifo(place.segment)
-        assert place.all(Refusal("SEGMENT_NOT_INITIALIZED")) == place.ask(AS_OF)
 
     def test_a_symbolic_link_to_nothing(self, place: Place) -> None:
         place.segment.symlink_to("nothing")

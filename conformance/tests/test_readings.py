@@ -11,8 +11,8 @@ import pytest
 from clockbound_conformance.adapter import Adapter
 from clockbound_conformance.answers import Answer, Interval, Refusal, Unsupported
 from clockbound_conformance.readings import Live, Reading, Tally, as_of_ns, take_reading
+from clockbound_conformance.segment_bytes import segment
 from clockbound_conformance.table import Table, clock_time
-from segments import segment
 
 GOOD = Interval(90, 110, "SYNCHRONIZED")
 OFF_BY_ONE = Interval(91, 110, "SYNCHRONIZED")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import selectors
 import subprocess
 import tempfile
@@ -21,23 +20,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from clockbound_conformance._vocabulary import ClockStatus, ErrorKind
+from clockbound_conformance import protocol
 from clockbound_conformance.answers import Answer, Interval, Refusal, Unsupported
 
-PROTOCOL_VERSION = "1"
+PROTOCOL_VERSION = protocol.VERSION
 ANSWER_TIMEOUT_S = 10.0
 LINE_LIMIT_BYTES = 64 * 1024
 OUTPUT_TAIL_BYTES = 2048
-INT64_MIN = -(2**63)
-INT64_MAX = 2**63 - 1
-
-_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
-_STATUSES = tuple(status.name for status in ClockStatus)
-_KINDS = tuple(kind.name for kind in ErrorKind if kind is not ErrorKind.NONE)
 
 
 class AdapterFailure(Exception):
-    """The adapter gave no answer that could be judged."""
+    """The adapter gave no answer that could be judged. ``words`` leave out which adapter it was and what it said."""
+
+    def __init__(self, message: str, words: str | None = None) -> None:
+        super().__init__(message)
+        self.words = message if words is None else words
 
 
 class AdapterTimeout(AdapterFailure):
@@ -48,8 +45,16 @@ class AdapterCrash(AdapterFailure):
     """The adapter could not be started, or ended in the middle of the conversation."""
 
 
+class AdapterNotStarted(AdapterCrash):
+    """The adapter's program could not be run at all."""
+
+
 class AdapterBadAnswer(AdapterFailure):
     """The adapter said something that is not in the protocol."""
+
+
+class AdapterOtherProtocol(AdapterBadAnswer):
+    """The adapter speaks another version of the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,9 @@ class Adapter:
 
     ``command`` is the program and its arguments. Every request waits at most ``timeout_s``. After an
     ``AdapterFailure`` the program is gone and every further request fails in the same way.
+
+    ``last_question`` and ``last_answer`` are the lines of the last question (the answer is None until one came),
+    ``last_duration_ns`` is how long it took.
     """
 
     def __init__(
@@ -87,6 +95,9 @@ class Adapter:
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end
         self.hello: Hello
+        self.last_question = ""
+        self.last_answer: str | None = None
+        self.last_duration_ns = 0
 
     def __enter__(self) -> Self:
         try:
@@ -101,7 +112,7 @@ class Adapter:
             )
         except OSError as error:
             self._stderr.close()
-            raise AdapterCrash(f"{self.command[0]}: cannot be run: {error.strerror}") from error
+            raise AdapterNotStarted(f"{self.command[0]}: cannot be run: {error.strerror}") from error
         try:
             self.hello = self._say_hello()
         except BaseException:
@@ -145,19 +156,14 @@ class Adapter:
         """Ask to answer the next ``count`` computes on ``segment`` from one open context; None where it will."""
         message = self._request("watch", segment=str(segment), vmclock=vmclock, count=str(count))
         if message["type"] == "watching":
-            self._keys(message, "seq", "type")
             return None
-        answer = self._answer(message)
-        if isinstance(answer, Interval):
-            raise self._fail(AdapterBadAnswer(f"{self._name()}: answered watch with an interval: {message}"))
+        answer = _answer(message)
+        assert not isinstance(answer, Interval)
         return answer
 
     def stop(self) -> None:
         """Ask the adapter to end and see that it does, with exit status 0."""
-        message = self._request("stop")
-        self._keys(message, "seq", "type")
-        if message["type"] != "stopped":
-            raise self._fail(AdapterBadAnswer(f"{self._name()}: answered stop with {message}"))
+        self._request("stop")
         assert self._process is not None
         try:
             status = self._process.wait(self.timeout_s)
@@ -171,24 +177,17 @@ class Adapter:
                 AdapterCrash(f"{self._name()}: ended with status {status} after stop{self._said()}")
             )
 
+    def kill(self) -> None:
+        """End the program without a word."""
+        self._end()
+
     def _say_hello(self) -> Hello:
         message = self._request("hello", protocol=PROTOCOL_VERSION)
-        if message["type"] == "unsupported":
+        if message["type"] == "unsupported" or message["protocol"] != PROTOCOL_VERSION:
+            spoken = message.get("protocol")
+            says = f"it speaks {spoken}" if spoken else f"it says: {message['reason']}"
             raise self._fail(
-                AdapterBadAnswer(f"{self._name()}: does not speak protocol {PROTOCOL_VERSION}: {message}")
-            )
-        words = ("name", "language", "library", "version")
-        lists = ("layouts", "features")
-        self._keys(message, "seq", "type", "protocol", *words, *lists)
-        well_formed = (
-            message["type"] == "hello"
-            and message["protocol"] == PROTOCOL_VERSION
-            and all(isinstance(message[word], str) for word in words)
-            and all(_is_list_of_strings(message[each]) for each in lists)
-        )
-        if not well_formed:
-            raise self._fail(
-                AdapterBadAnswer(f"{self._name()}: not a hello of protocol {PROTOCOL_VERSION}: {message}")
+                AdapterOtherProtocol(f"{self._name()}: does not speak protocol {PROTOCOL_VERSION}; {says}")
             )
         return Hello(
             name=message["name"],
@@ -200,29 +199,7 @@ class Adapter:
         )
 
     def _ask(self, command: str, **fields: object) -> Answer:
-        return self._answer(self._request(command, **fields))
-
-    def _answer(self, message: dict[str, Any]) -> Answer:
-        match message["type"]:
-            case "interval":
-                self._keys(message, "seq", "type", "earliest_ns", "latest_ns", "status")
-                if message["status"] not in _STATUSES:
-                    raise self._fail(AdapterBadAnswer(f"{self._name()}: no such status: {message}"))
-                return Interval(
-                    self._integer(message, "earliest_ns"),
-                    self._integer(message, "latest_ns"),
-                    str(message["status"]),
-                )
-            case "error":
-                self._keys(message, "seq", "type", "kind")
-                if message["kind"] not in _KINDS:
-                    raise self._fail(AdapterBadAnswer(f"{self._name()}: no such error kind: {message}"))
-                return Refusal(str(message["kind"]))
-            case "unsupported":
-                self._keys(message, "seq", "type", "reason")
-                return Unsupported(str(message["reason"]))
-            case _:
-                raise self._fail(AdapterBadAnswer(f"{self._name()}: no such answer: {message}"))
+        return _answer(self._request(command, **fields))
 
     def _request(self, command: str, **fields: object) -> dict[str, Any]:
         if self._failure is not None:
@@ -230,24 +207,20 @@ class Adapter:
         self._sequence += 1
         request = {"cmd": command, "seq": str(self._sequence)}
         request |= {key: str(value) for key, value in fields.items() if value is not None}
-        deadline_s = time.monotonic() + self.timeout_s
-        self._write(json.dumps(request, ensure_ascii=False).encode() + b"\n")
-        line = self._read_line(command, deadline_s)
+        protocol.check_question(request)
+        self.last_question = json.dumps(request, ensure_ascii=False)
+        self.last_answer = None
+        began_ns = time.monotonic_ns()
+        self._write(self.last_question.encode() + b"\n")
+        line = self._read_line(command, began_ns / 1e9 + self.timeout_s)
+        self.last_duration_ns = time.monotonic_ns() - began_ns
+        self.last_answer = line.decode(errors="replace")
         try:
-            message = json.loads(line)
-        except ValueError:
+            return protocol.read_answer(line, request)
+        except protocol.ProtocolError as error:
             raise self._fail(
-                AdapterBadAnswer(f"{self._name()}: not JSON: {_shown(line)}{self._said()}")
+                AdapterBadAnswer(f"{self._name()}: {error}: {protocol.shown(line)}{self._said()}", str(error))
             ) from None
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise self._fail(AdapterBadAnswer(f"{self._name()}: not an answer: {_shown(line)}"))
-        if message.get("seq") != request["seq"]:
-            raise self._fail(
-                AdapterBadAnswer(
-                    f"{self._name()}: seq {request['seq']} expected: {_shown(line)}{self._said()}"
-                )
-            )
-        return message
 
     def _stream(self, name: str) -> IO[bytes]:
         stream: IO[bytes] | None = getattr(self._process, name, None)
@@ -269,45 +242,23 @@ class Adapter:
             while b"\n" not in self._unread:
                 left_s = deadline_s - time.monotonic()
                 if left_s <= 0 or not selector.select(left_s):
-                    raise self._fail(
-                        AdapterTimeout(
-                            f"{self._name()}: no answer to {command} in {self.timeout_s} s{self._said()}"
-                        )
-                    )
+                    words = f"no answer to {command} in {self.timeout_s} s"
+                    raise self._fail(AdapterTimeout(f"{self._name()}: {words}{self._said()}", words))
                 piece = os.read(output.fileno(), LINE_LIMIT_BYTES)
                 if not piece:
                     raise self._crashed()
                 self._unread += piece
                 if len(self._unread) > LINE_LIMIT_BYTES:
-                    raise self._fail(
-                        AdapterBadAnswer(
-                            f"{self._name()}: over {LINE_LIMIT_BYTES} bytes in answer to {command}"
-                        )
-                    )
+                    words = f"over {LINE_LIMIT_BYTES} bytes in answer to {command}"
+                    raise self._fail(AdapterBadAnswer(f"{self._name()}: {words}", words))
         line, _, self._unread = self._unread.partition(b"\n")
         if self._unread:
-            raise self._fail(
-                AdapterBadAnswer(f"{self._name()}: more than one answer to {command}: {_shown(self._unread)}")
-            )
+            self.last_answer = line.decode(errors="replace")
+            words = f"more than one line in answer to {command}; the second is {protocol.shown(self._unread)}"
+            if line.strip() in (b"{", b"["):
+                words = protocol.INDENTED
+            raise self._fail(AdapterBadAnswer(f"{self._name()}: {words}", words))
         return line
-
-    def _keys(self, message: dict[str, Any], *names: str) -> None:
-        if message.keys() != set(names):
-            raise self._fail(
-                AdapterBadAnswer(f"{self._name()}: exactly the keys {', '.join(names)} expected: {message}")
-            )
-
-    def _integer(self, message: dict[str, Any], name: str) -> int:
-        text = message[name]
-        if (
-            not isinstance(text, str)
-            or not _INTEGER.fullmatch(text)
-            or not INT64_MIN <= int(text) <= INT64_MAX
-        ):
-            raise self._fail(
-                AdapterBadAnswer(f"{self._name()}: {name} is no int64 as a decimal string: {message}")
-            )
-        return int(text)
 
     def _crashed(self) -> AdapterFailure:
         assert self._process is not None
@@ -315,12 +266,13 @@ class Adapter:
             subprocess.TimeoutExpired
         ):  # closed its output but still runs: as good as gone
             self._process.wait(1.0)
-        return self._fail(
-            AdapterCrash(f"{self._name()}: ended with status {self._process.poll()}{self._said()}")
-        )
+        words = f"ended with status {self._process.poll()}"
+        return self._fail(AdapterCrash(f"{self._name()}: {words}{self._said()}", words))
 
     def _fail(self, failure: AdapterFailure) -> AdapterFailure:
         self._failure = failure
+        if self.last_answer is None and self._unread:
+            self.last_answer = self._unread.decode(errors="replace")
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -329,12 +281,17 @@ class Adapter:
     def _name(self) -> str:
         return " ".join(self.command)
 
-    def _said(self) -> str:
-        """The end of what it wrote to stderr, for a message."""
+    @property
+    def stderr_tail(self) -> str:
+        """The end of what it wrote to standard error."""
+        if self._stderr.closed:
+            return ""
         length_bytes = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, length_bytes - OUTPUT_TAIL_BYTES))
-        text = self._stderr.read().decode(errors="replace").strip()
-        return f"; stderr: {text}" if text else ""
+        return self._stderr.read().decode(errors="replace").strip()
+
+    def _said(self) -> str:
+        return f"; stderr: {self.stderr_tail}" if self.stderr_tail else ""
 
     def _end(self) -> None:
         process = self._process
@@ -350,9 +307,11 @@ class Adapter:
             self._failure = AdapterCrash(f"{self._name()}: has been stopped")
 
 
-def _is_list_of_strings(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
-
-
-def _shown(line: bytes) -> str:
-    return repr(line[:200].decode(errors="replace"))
+def _answer(message: dict[str, Any]) -> Answer:
+    match message["type"]:
+        case "interval":
+            return Interval(int(message["earliest_ns"]), int(message["latest_ns"]), message["status"])
+        case "error":
+            return Refusal(message["kind"])
+        case _:
+            return Unsupported(message["reason"])

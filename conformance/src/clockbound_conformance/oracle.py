@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from fractions import Fraction
 
 from clockbound_conformance.answers import Interval, Refusal
@@ -41,9 +42,14 @@ class _RefusedError(Exception):
 
 
 def answer(
-    segment: bytes | None, *, realtime_ns: int, monotonic_ns: int, vmclock: bytes | None = None
+    segment: bytes | None,
+    *,
+    realtime_ns: int,
+    monotonic_ns: int,
+    vmclock: bytes | None = None,
+    byte_order: str = sys.byteorder,
 ) -> Interval | Refusal:
-    """Return the one right answer to a reading of both clocks against ``segment``.
+    """Return the one right answer to a reading of both clocks against ``segment``, on a machine of ``byte_order``.
 
     Each of ``segment`` and ``vmclock`` (the VMClock page) is None where there is no such file. The page is looked at
     only where the segment says so.
@@ -51,8 +57,9 @@ def answer(
     if segment is None:
         return Refusal("SYSCALL")
     try:
-        version = _open(segment)
-        body = _Body(segment, version)
+        mark = "<" if byte_order == "little" else ">"
+        version = _open(segment, mark)
+        body = _Body(segment, version, mark)
         marker = _open_vmclock(vmclock) if body.disruption_support else None
         _check_range(body, version)
         bound_ns = body.bound_ns + _growth_ns(body, monotonic_ns)
@@ -66,11 +73,11 @@ def answer(
     return Interval(earliest_ns, latest_ns, status)
 
 
-def _open(segment: bytes) -> int:
+def _open(segment: bytes, mark: str) -> int:
     """Return the layout's version, or refuse the file."""
     if len(segment) < HEADER_BYTES:  # open.not-initialised
         raise _RefusedError("SEGMENT_NOT_INITIALIZED")
-    magic_0, magic_1, size_bytes, version, generation = struct.unpack_from("=IIIHH", segment, 0)
+    magic_0, magic_1, size_bytes, version, generation = struct.unpack_from(mark + "IIIHH", segment, 0)
     if (magic_0, magic_1) != MAGIC or version == 0 or generation == 0:  # open.not-initialised
         raise _RefusedError("SEGMENT_NOT_INITIALIZED")
     if version not in LAYOUT_BYTES:  # open.version
@@ -85,9 +92,9 @@ def _open(segment: bytes) -> int:
 class _Body:
     """The fields after the header, by their place in the file."""
 
-    def __init__(self, segment: bytes, version: int) -> None:
+    def __init__(self, segment: bytes, version: int, mark: str) -> None:
         def at(offset: int, code: str) -> int:
-            return int(struct.unpack_from("=" + code, segment, offset)[0])
+            return int(struct.unpack_from(mark + code, segment, offset)[0])
 
         self.as_of_s, self.as_of_rest_ns = at(16, "q"), at(24, "q")
         self.void_after_s, self.void_after_rest_ns = at(32, "q"), at(40, "q")

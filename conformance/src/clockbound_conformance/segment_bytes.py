@@ -1,4 +1,4 @@
-"""Builds segments and VMClock pages byte by byte, right ones and wrong ones.
+"""Builds segments and VMClock pages byte by byte, right ones and wrong ones, for a machine of either byte order.
 
 Like the oracle it stands apart from the spec: places and magics are plain numbers.
 """
@@ -6,11 +6,17 @@ Like the oracle it stands apart from the spec: places and magics are plain numbe
 from __future__ import annotations
 
 import struct
+import sys
+from typing import Literal
+
+ByteOrder = Literal["little", "big"]
+NATIVE: ByteOrder = "little" if sys.byteorder == "little" else "big"
 
 UNKNOWN, SYNCHRONIZED, FREE_RUNNING, DISRUPTED = range(4)
 
 MAGIC_0, MAGIC_1 = 0x414D5A4E, 0x43420200
 SIZE_BYTES = {1: 72, 2: 80}
+HEADER_BYTES = 16
 
 
 def segment(
@@ -29,16 +35,22 @@ def segment(
     size_bytes: int | None = None,
     padding: int = 0,
     file_bytes: int | None = None,
+    byte_order: ByteOrder = NATIVE,
 ) -> bytes:
-    """The bytes of a segment file of ``layout``; ``file_bytes`` cuts or lengthens (with zeros) the whole."""
-    body = struct.pack("=qqqqq", *as_of, *void_after, bound_ns)
+    """The bytes of a segment file of ``layout``; ``file_bytes`` cuts or lengthens (with zeros) the whole.
+
+    ``as_of`` and ``void_after`` are seconds and nanoseconds, ``padding`` is what every byte of it holds.
+    """
+    mark = "<" if byte_order == "little" else ">"
+    body = struct.pack(mark + "qqqqq", *as_of, *void_after, bound_ns)
     pad = bytes([padding])
     if layout == 1:
-        body += struct.pack("=I", max_drift_ppb) + pad * 4 + struct.pack("=i", status) + pad * 4
+        body += struct.pack(mark + "I", max_drift_ppb) + pad * 4 + struct.pack(mark + "i", status) + pad * 4
     else:
-        body += struct.pack("=QIiB", disruption_marker, max_drift_ppb, status, disruption_support) + pad * 7
+        fields = (disruption_marker, max_drift_ppb, status, disruption_support)
+        body += struct.pack(mark + "QIiB", *fields) + pad * 7
     header = struct.pack(
-        "=IIIHH",
+        mark + "IIIHH",
         *magic,
         SIZE_BYTES[layout] if size_bytes is None else size_bytes,
         layout if version is None else version,
@@ -55,8 +67,11 @@ def vmclock(
     magic: int = 0x4B4C4356,
     size_bytes: int = 104,
     version: int = 1,
+    clock_status: int = 0,
+    flags: int = 0,
     file_bytes: int = 104,
 ) -> bytes:
-    """The bytes of a VMClock page."""
-    page = struct.pack("<IIHBBIQ", magic, size_bytes, version, 1, 0, sequence, marker).ljust(104, b"\0")
+    """The bytes of a VMClock page, which is little-endian on every machine."""
+    page = struct.pack("<IIHBBIQQ", magic, size_bytes, version, 1, 0, sequence, marker, flags)
+    page = (page + bytes([0, 0, clock_status])).ljust(104, b"\0")
     return page[:file_bytes].ljust(file_bytes, b"\0")
