@@ -6,7 +6,7 @@ TOX    := $(VENV)/bin/tox
 # Named after the interpreter, so that another PYTHON= makes the environment anew.
 READY  := $(VENV)/ready-$(subst /,-,$(PYTHON))
 
-.PHONY: help demo test platforms fuzz wheels bench gen gen-check lint format docs clean system-packages
+.PHONY: help demo test platforms fuzz faults wheels bench gen gen-check lint format docs clean system-packages
 
 help:  ## Print this
 	@echo 'make TARGET [PYTHON=python3.12]'
@@ -16,6 +16,7 @@ demo: $(READY)  ## See a real chronyd, the daemon and two clients (CHRONYD=/run/
 	@$(TOX) run -e demo -- $(if $(CHRONYD),--chronyd-socket '$(CHRONYD)')
 
 test: $(READY)  ## Run everything that must pass
+	@.ci/system-packages '$(PYTHON)' test
 	@$(TOX) run
 
 platforms: $(READY)  ## Test the C library on other compilers, C libraries, processors and checkers
@@ -25,6 +26,10 @@ platforms: $(READY)  ## Test the C library on other compilers, C libraries, proc
 fuzz: $(READY)  ## Fuzz the C library's reader for a minute (SECONDS=3600: an hour)
 	@.ci/system-packages '$(PYTHON)' platforms
 	@$(TOX) run -e fuzz -- $(or $(SECONDS),60)
+
+faults: $(READY)  ## Kill the daemon 1,000 times while clients read, and let it turn 100,000 times
+	@.ci/system-packages '$(PYTHON)' test
+	@$(TOX) run -e faults
 
 wheels: $(READY)  ## Build the Python client's sdist and wheel, and test the wheel with every Python that is here
 	@$(TOX) run -e wheels

@@ -272,9 +272,11 @@ class Daemon(ManagedProcess):
         *options: str,
         log_path: Path,
         program: tuple[str, ...] = ("-m", "clockbound_daemon"),
+        within: tuple[str, ...] = (),
     ) -> None:
+        """`within` is a command that runs another, in a namespace say."""
         self.run_dir = run_dir
-        command = [sys.executable, *program, "--max-drift-rate", "50"]
+        command = [*within, sys.executable, *program, "--max-drift-rate", "50"]
         command += ["--run-dir", str(run_dir), "--chronyd-socket", str(chronyd_socket), *options]
         super().__init__(command, log_path=log_path)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import stat
 import subprocess
@@ -144,83 +143,6 @@ def test_every_field_of_tracking_is_what_chronyc_prints(pair: ServerAndClient) -
         pair.client.wait_until_synchronised()
 
 
-def test_publishing_goes_on_while_chronyd_hangs(pair: ServerAndClient, run_dir: Path) -> None:
-    with start(run_dir, pair.client.socket_path, *FAST) as daemon:
-        good = daemon.wait_for(SYNCHRONIZED)
-        pair.client.stop()
-        try:
-            kept = daemon.wait_for(FREE_RUNNING)
-            assert kept.bound_ns < 10**9
-            assert kept.as_of_sec >= good.as_of_sec
-            assert_published_every_second(daemon, 2)
-            lost = daemon.wait_for(UNKNOWN)
-            assert (lost.as_of_sec, lost.as_of_nsec, lost.bound_ns) == (
-                kept.as_of_sec,
-                kept.as_of_nsec,
-                kept.bound_ns,
-            )
-            seen_after_ns = time.monotonic_ns() - kept.as_of_sec * SECOND_NS - kept.as_of_nsec
-            assert 5 * SECOND_NS <= seen_after_ns < 7 * SECOND_NS
-            assert_published_every_second(daemon, 2)
-            assert "did not answer within 250 ms" in daemon.log()
-            assert (
-                "its queue is full" in daemon.log()
-            )  # requests that chronyd will answer, all at once and too late
-        finally:
-            pair.client.cont()
-        found = daemon.wait_for(SYNCHRONIZED)
-        assert found.as_of_sec > lost.as_of_sec
-
-
-def test_publishing_goes_on_while_chronyd_is_killed_and_started_again(
-    pair: ServerAndClient, run_dir: Path
-) -> None:
-    with start(run_dir, pair.client.socket_path, *FAST) as daemon:
-        daemon.wait_for(SYNCHRONIZED)
-        pair.client.kill()
-        try:
-            daemon.wait_for(FREE_RUNNING)
-            assert_published_every_second(daemon, 1)
-        finally:
-            pair.client.start()
-        daemon.wait_for(SYNCHRONIZED)
-        assert "connection refused" in daemon.log()
-
-
-def test_publishing_goes_on_while_chronyd_is_ended_and_started_again(
-    pair: ServerAndClient, run_dir: Path
-) -> None:
-    with start(run_dir, pair.client.socket_path, *FAST) as daemon:
-        daemon.wait_for(SYNCHRONIZED)
-        pair.client.terminate()
-        try:
-            daemon.wait_for(FREE_RUNNING)
-            assert_published_every_second(daemon, 1)
-        finally:
-            pair.client.start()
-        daemon.wait_for(SYNCHRONIZED)
-        assert "not found" in daemon.log()
-
-
-def test_a_chronyd_whose_directory_was_made_anew_is_found(run_dir: Path) -> None:
-    # as systemd does it with RuntimeDirectory=
-    with Chronyd(["local stratum 1"]) as chronyd:
-        directory = chronyd.directory
-        if directory.shared:
-            pytest.skip("AppArmor confines chronyd to a directory that isn't ours to remove")
-        with start(run_dir, chronyd.socket_path, "--trust-local-reference", *FAST) as daemon:
-            daemon.wait_for(SYNCHRONIZED)
-            config = chronyd.config_path.read_text()
-            chronyd.terminate()
-            shutil.rmtree(directory.directory)
-            daemon.wait_for(FREE_RUNNING)
-            directory.directory.mkdir(mode=0o700)
-            os.chown(directory.directory, directory.uid, directory.gid)
-            chronyd.config_path.write_text(config)
-            chronyd.start()
-            daemon.wait_for(SYNCHRONIZED)
-
-
 def test_without_a_chronyd_the_clock_is_unknown_until_there_is_one(
     pair: ServerAndClient, run_dir: Path
 ) -> None:
@@ -249,7 +171,7 @@ def test_a_lost_source_makes_the_clock_free_running_and_not_unknown(
             assert "stale" not in daemon.log()  # the cause is a word for machines
             assert "ns old, more than" in daemon.log()
             # chronyd answers, so nothing but a newer sample ends this
-            time.sleep(4)
+            time.sleep(1.5)
             assert daemon.layout_2().clock_status == FREE_RUNNING
             assert daemon.layout_2().as_of_sec == kept.as_of_sec
         finally:
@@ -294,9 +216,7 @@ def phc_chronyd() -> Iterator[Chronyd]:
             yield chronyd
 
 
-def test_the_error_bound_of_the_phc_is_added_and_its_faults_are_survived(
-    phc_chronyd: Chronyd, run_dir: Path, tmp_path: Path
-) -> None:
+def test_the_error_bound_of_the_phc_is_added(phc_chronyd: Chronyd, run_dir: Path, tmp_path: Path) -> None:
     device = tmp_path / "sys/class/net/eth7/device"
     device.mkdir(parents=True)
     (device / "uevent").write_text("DRIVER=ena\nPCI_SLOT_NAME=0000:00:07.0\n")
@@ -310,17 +230,9 @@ def test_the_error_bound_of_the_phc_is_added_and_its_faults_are_survived(
         assert 501_000_000 <= daemon.wait_for(SYNCHRONIZED).bound_ns < 600_000_000
         error_bound.write_text("0\n")
         assert wait_until(lambda: daemon.layout_2().bound_ns < 100_000_000, timeout_s=5)
-        for fault in ("-5\n", "", "abc\n", "99999999999\n"):
-            error_bound.write_text(fault)
-            daemon.wait_for(FREE_RUNNING)
-            error_bound.write_text("0\n")
-            daemon.wait_for(SYNCHRONIZED)
         error_bound.unlink()
         daemon.wait_for(FREE_RUNNING)
         assert str(error_bound) in daemon.log()
-        assert_published_every_second(daemon, 1)
-        error_bound.write_text("0\n")
-        daemon.wait_for(SYNCHRONIZED)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -357,17 +269,6 @@ def test_a_daemon_after_a_killed_one_goes_on_in_the_same_file(pair: ServerAndCli
                 assert [(run_dir / name).stat().st_ino for name in ("shm", "shm0")] == inodes
                 assert client.now().status == SYNCHRONIZED
                 assert reply_sockets(pair.directory) == [f"clockbound-{successor.pid}.sock"]
-
-
-def test_a_second_daemon_ends_with_status_1_and_says_who_is_first(
-    pair: ServerAndClient, run_dir: Path
-) -> None:
-    with start(run_dir, pair.client.socket_path) as daemon:
-        daemon.wait_for(SYNCHRONIZED)
-        with start(run_dir, pair.client.socket_path) as second:
-            assert second.wait(5) == 1
-            assert f"another daemon (process {daemon.pid})" in second.log()
-        assert_published_every_second(daemon, 1)
 
 
 def test_a_missing_run_directory_ends_it_with_status_1(pair: ServerAndClient, run_dir: Path) -> None:
@@ -454,19 +355,3 @@ def test_closed_standard_descriptors_do_no_harm(pair: ServerAndClient, run_dir: 
         finally:
             process.terminate()
         assert process.wait(5) == 0
-
-
-def test_memory_and_descriptors_do_not_grow(pair: ServerAndClient, run_dir: Path) -> None:
-    def used(daemon: Daemon) -> tuple[int, int]:
-        status = Path(f"/proc/{daemon.pid}/status").read_text()
-        rss_kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
-        return rss_kib, len(os.listdir(f"/proc/{daemon.pid}/fd"))
-
-    with start(run_dir, pair.client.socket_path, "--poll-interval", "0.1") as daemon:
-        daemon.wait_for(SYNCHRONIZED)
-        time.sleep(1)
-        rss_kib, descriptors_count = used(daemon)
-        time.sleep(5)
-        later_kib, later_count = used(daemon)
-        assert later_kib <= rss_kib + 128
-        assert later_count == descriptors_count

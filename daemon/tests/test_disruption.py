@@ -542,6 +542,25 @@ def test_a_page_that_comes_after_the_start_is_followed_from_then_on(logged: Logg
     assert stage.last.clock_status == DISRUPTED
 
 
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_something_else_in_the_place_of_a_page_that_never_was_does_no_lasting_harm(
+    logged: Logged, page: FakePage, kind: str
+) -> None:
+    page.path.unlink()
+    stage = following(logged, page, marker=None, page_seen=False)
+    synchronised(stage, *[tracking()] * 9)
+    if kind == "file":
+        page.path.write_bytes(b"something else")
+    else:
+        page.path.mkdir()
+    stage.run_until(3 * SECOND_NS)
+    # Nobody can tell what it is.
+    assert (stage.last.clock_status, stage.last.clock_disruption_support_enabled) == (UNKNOWN, 0)
+    page.path.rename(page.path.with_name("away"))
+    stage.run_until(5 * SECOND_NS)
+    assert stage.last.clock_status == SYNCHRONIZED
+
+
 def test_a_replaced_page_with_the_same_marker_changes_nothing(logged: Logged, page: FakePage) -> None:
     stage = synchronised(following(logged, page), *[tracking()] * 3)
     page.replace(7)

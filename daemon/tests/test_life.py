@@ -395,7 +395,7 @@ def test_reloads_leave_no_gap_and_the_same_file(pair: ServerAndClient, run_dir: 
         daemon.wait_for(SYNCHRONIZED)
         inode = (run_dir / "shm0").stat().st_ino
         with Gaps(daemon) as gaps:
-            for number in range(12):
+            for number in range(6):
                 daemon.config_path.write_text(
                     config + ("poll-interval = 0.5\n" if number % 2 else "poll-interval = 77\n")
                 )
@@ -421,9 +421,10 @@ def test_metrics_are_served_over_tcp_and_as_a_file(
         page = fetch(f"http://127.0.0.1:{port}/metrics")
         assert promtool("check", "metrics", given=page) == ""
         shown = values(page)
-        # A quarter of a second is real, the rest is what chronyd isn't sure of; see the laboratory.
-        assert 0.25 <= float(shown["error_bound_seconds"]) < 0.26
-        assert abs(float(shown['error_bound_term_seconds{term="correction"}']) - 0.25) < 0.005
+        # So much is real, and grows with the laboratory's age; the rest is what chronyd isn't sure of.
+        error_s = pair.reference.error_ns(time.time_ns()) / 1e9
+        assert 0.25 <= float(shown["error_bound_seconds"]) < error_s + 0.01
+        assert abs(float(shown['error_bound_term_seconds{term="correction"}']) - error_s) < 0.005
         terms = [float(value) for name, value in shown.items() if name.startswith("error_bound_term_seconds")]
         assert len(terms) == 5
         assert abs(sum(terms) - float(shown["error_bound_seconds"])) < 1e-8
@@ -530,7 +531,7 @@ def test_clients_that_play_foul_cost_no_publish_and_no_scrape(pair: ServerAndCli
             thread.start()
         try:
             with Gaps(daemon) as gaps:
-                for _ in range(5):
+                for _ in range(3):
                     time.sleep(1)
                     assert "clockbound_build_info" in fetch(f"http://127.0.0.1:{port}/metrics")
                     assert len(os.listdir(f"/proc/{daemon.pid}/fd")) <= descriptors_count + 20
@@ -539,7 +540,7 @@ def test_clients_that_play_foul_cost_no_publish_and_no_scrape(pair: ServerAndCli
             for thread in foul:
                 thread.join()
         assert gaps.longest_s < LONGEST_GAP_S
-        assert gaps.publishes_count >= 5
+        assert gaps.publishes_count >= 3
         record = daemon.wait_for(SYNCHRONIZED)
         age_ns = time.monotonic_ns() - record.as_of_sec * SECOND_NS - record.as_of_nsec
         assert age_ns < 3 * SECOND_NS

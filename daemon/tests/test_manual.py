@@ -27,7 +27,7 @@ def described(page: str) -> set[str]:
     return {
         name
         for line in re.findall(r"^\.It (Fl .*)", listed, re.MULTILINE)
-        for name in re.findall(r"Fl (-?[a-z-]+)", line)
+        for name in re.findall(r"Fl (-?[a-z0-9-]+)", line)
     }
 
 
@@ -53,11 +53,11 @@ def test_the_manual_says_which_options_a_reload_can_not_change() -> None:
 
 def test_the_manual_of_the_operators_tool_describes_its_options(capsys: pytest.CaptureFixture[str]) -> None:
     helps = ""
-    for command in ("", "status", "wait"):
+    for command in ("", "status", "wait", "install-units"):
         with pytest.raises(SystemExit):
             ctl.main([*command.split(), "--help"])
         helps += capsys.readouterr().out
-    names = set(re.findall(r"--[a-z-]+", helps))
+    names = set(re.findall(r"--[a-z0-9-]+", helps))
     page = (MAN / "clockboundctl.1").read_text()
     assert {f"-{name}" for name in described(page) if name.startswith("-")} == names
     for command in ("status", "wait"):

@@ -444,3 +444,20 @@ def test_answers_that_nobody_asked_for_do_not_keep_the_loop_awake(logged: Logged
         fake.socket.close()
     # To ask and to take the answer, four times each, and what the kernel's timers are early by.
     assert len(turns) <= 16
+
+
+def test_a_question_that_nobody_answers_fails_before_the_next_is_asked(logged: Logged) -> None:
+    # The deadline for the answer, a poll interval after the question, comes a little after the next poll is due.
+    stage = Stage(logged.write, poll_interval_ns=SECOND_NS // 4)
+
+    def creeping_ns() -> int:
+        stage.clock.advance(1_000)
+        return stage.clock.monotonic
+
+    stage.clock.monotonic_ns = creeping_ns  # type: ignore[method-assign]
+    stage.answer(tracking(), *[None] * 20)
+    stage.run_until(3 * SECOND_NS)
+    asked_count = len(stage.chronyd.asked_monotonic_ns)
+    assert 11 <= asked_count <= 13
+    assert stage.service.figures.failures_by_cause["NoAnswerError"] >= asked_count - 2
+    assert max(stage.gaps_ns()) <= SECOND_NS // 2

@@ -6,7 +6,6 @@ chronyd's own, where chronyd surely may write.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -289,8 +288,10 @@ def _is_dead(path: str) -> bool:
 
 
 def _unlink(path: str) -> None:
-    with contextlib.suppress(OSError):  # gone with its directory, or not ours to remove: in nobody's way
+    try:  # noqa: SIM105  # contextlib is slow to import
         os.unlink(path)
+    except OSError:
+        pass  # gone with its directory, or not ours to remove: in nobody's way
 
 
 def _owner(directory: str) -> str:

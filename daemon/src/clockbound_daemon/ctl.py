@@ -116,7 +116,12 @@ class View:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; its exit status."""
-    given = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["install-units"]:
+        from clockbound_daemon import units  # with options of its own
+
+        return units.main(words[1:])
+    given = _parser().parse_args(words)
     try:
         if given.command == "wait":
             return _wait(given)
@@ -232,6 +237,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"clockboundctl {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser(
+        "install-units", add_help=False, help="put the files of a service manager in their places"
+    )
     commands.add_parser(
         "status", parents=[common], help="print the interval, its status and where they come from"
     )

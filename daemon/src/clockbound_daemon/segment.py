@@ -7,7 +7,6 @@ would end the client with SIGBUS.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import mmap
@@ -110,12 +109,14 @@ class SegmentWriter:
         """Keep it for the next daemon. Where that fails, an older one stays, which the next daemon takes for a step."""
         # Of one length and written in one piece, so that no death of this process leaves half of it.
         line = f"{_boot_id()} {offset_ns:+021d}\n".encode()
-        with contextlib.suppress(OSError):
+        try:
             kept = os.open(OFFSET_NAME, os.O_WRONLY | os.O_CREAT | _SAFELY, LOCK_MODE, dir_fd=self._directory)
             try:
                 os.pwrite(kept, line, 0)
             finally:
                 os.close(kept)
+        except OSError:
+            pass
 
     def close(self) -> None:
         """Let another daemon take over. The segments stay for their readers."""

@@ -35,6 +35,8 @@ TELL_INTERVAL_NS = NANOSECONDS_PER_SECOND
 LONGEST_BURST_INTERVAL_NS = 3600 * NANOSECONDS_PER_SECOND
 #: Sets of descriptors to wait on that are kept: two, and more when chronyd or the configuration changes.
 POLLS_LIMIT_COUNT = 8
+#: A page that never was is looked for no oftener: twice a poll would be once too often.
+LOOK_FOR_PAGE_INTERVAL_NS = 500_000_000
 #: A suspension that is shorter isn't told from the time between two readings of clocks.
 SHORTEST_SUSPENSION_NS = 10_000_000
 
@@ -169,6 +171,7 @@ class Service:
         self._next_burst_ns, self._burst_interval_ns = now_ns, BURST_AGAIN_NS
         self._next_publish_ns = now_ns + PUBLISH_INTERVAL_NS + ANSWER_ALLOWANCE_NS
         self._next_tell_ns = now_ns
+        self._next_look_ns = now_ns
 
     @property
     def state(self) -> State:
@@ -253,7 +256,8 @@ class Service:
             self._answered(answer)
             changed = True
         now_ns = self._clock.monotonic_ns()
-        if now_ns >= self._next_poll_ns:
+        # An open question is answered or given up before the next: else none would ever count as unanswered.
+        if now_ns >= self._next_poll_ns and not self._client.waiting:
             self._next_poll_ns = _after(now_ns, self._next_poll_ns, self._poll_interval_ns)
             changed |= self._ask()
         if self._failure is not None:
@@ -264,23 +268,34 @@ class Service:
 
     def _watch(self) -> bool:
         """Look at all that tells of a disruption; whether there is something to publish."""
-        return self._watch_start() | self._watch_page() | self._watch_offset() | self._watch_signals()
+        changed = False
+        if self._interrupted:
+            explanation, self._interrupted = self._interrupted, ""
+            self._disrupt("interrupted", explanation)
+            changed = True
+        if self._vmclock is not None:
+            changed |= self._watch_page(self._vmclock)
+        changed |= self._watch_offset()
+        self._watch_signals()
+        return changed
 
-    def _watch_start(self) -> bool:
-        if not self._interrupted:
-            return False
-        explanation, self._interrupted = self._interrupted, ""
-        self._disrupt("interrupted", explanation)
-        return True
-
-    def _watch_page(self) -> bool:
-        # A page that never was tells nothing, and nobody looks for it.
-        if self._vmclock is None or (not self._page_seen and self._vmclock.is_absent()):
-            return False
+    def _watch_page(self, page: VmclockPage) -> bool:
+        if not self._page_seen:
+            # A page that never was tells nothing, and clients don't look for it.
+            now_ns = self._clock.monotonic_ns()
+            if now_ns < self._next_look_ns:
+                return False
+            self._next_look_ns = now_ns + LOOK_FOR_PAGE_INTERVAL_NS
+            if page.is_absent():
+                self._page_failure = None  # that of something that isn't there any more
+                return False
         try:
-            marker = self._vmclock.marker()
+            marker = page.marker()
         except NoPageError as failure:
-            return self._page_seen and self._without_page(failure)
+            if self._page_seen:
+                return self._without_page(failure)
+            self._page_failure = None
+            return False
         except VmclockError as failure:
             return self._without_page(failure)
         had_failed = self._page_failure is not None
@@ -288,13 +303,11 @@ class Service:
         previous, self._marker = self._marker, marker
         if not self._page_seen:
             self._page_seen = True
-            self._log.info(
-                "vmclock", f"{self._vmclock.path}: followed from now on, marker {marker}", marker=marker
-            )
+            self._log.info("vmclock", f"{page.path}: followed from now on, marker {marker}", marker=marker)
         if previous is not None and previous != marker:
             self._disrupt(
                 "marker",
-                f"{self._vmclock.path}: the hypervisor disrupted this machine's clock: marker {previous} -> {marker}",
+                f"{page.path}: the hypervisor disrupted this machine's clock: marker {previous} -> {marker}",
             )
         return had_failed or previous is None
 
@@ -334,7 +347,7 @@ class Service:
             f"the system clock was set {by}; find out who does that besides chronyd, and stop it",
         )
 
-    def _watch_signals(self) -> bool:
+    def _watch_signals(self) -> None:
         # In this order, so that a disruption that is over already was one all the same. Further SIGUSR1 during
         # one are the same one.
         if self._signals.take_forced() and not self._forced:
@@ -344,7 +357,6 @@ class Service:
             self._forced = False
             if self._damper.admit("released", self._clock.monotonic_ns()) is not None:
                 self._log.info("released", "SIGUSR2 ended the forced disruption")
-        return False
 
     def _disrupt(self, cause: str, explanation: str) -> None:
         """There was a disruption: publish it, then see to it that chronyd forgets what it measured before."""
@@ -576,9 +588,8 @@ class Service:
             )
 
     def _next_deadline_ns(self) -> int:
-        deadline_ns = min(self._next_poll_ns, self._next_publish_ns)
-        if self._client.waiting:
-            deadline_ns = min(deadline_ns, self._reply_deadline_ns)
+        asks_ns = self._reply_deadline_ns if self._client.waiting else self._next_poll_ns
+        deadline_ns = min(asks_ns, self._next_publish_ns)
         if self._failure is not None and self._state.status == ClockStatus.FREE_RUNNING:
             deadline_ns = min(deadline_ns, self._state.as_of_monotonic_ns + GRACE_NS)
         return deadline_ns

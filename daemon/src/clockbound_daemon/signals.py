@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
+
+# Type checkers take this name for typing.TYPE_CHECKING; typing itself is slow to import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # the C module beneath, without the enumerations that the wrapper makes of it
 
 #: Bytes taken out of the pipe at a time; each stands for a signal.
 _DRAIN_BYTES = 65536
@@ -45,8 +50,10 @@ class Signals:
 
     def drain(self) -> None:
         """Make `fileno` unreadable again."""
-        with contextlib.suppress(BlockingIOError):
+        try:  # noqa: SIM105  # contextlib is slow to import
             os.read(self._pipe, _DRAIN_BYTES)
+        except BlockingIOError:
+            pass
 
     @property
     def leaving(self) -> bool:
