@@ -30,7 +30,7 @@ from wire import float_value, parse
 
 CANDM = module_from_file("daemon/src/clockbound_daemon/_candm.py")
 SEQUENCE = 0x1234ABCD
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60
 
 
 def program(name: str) -> str:
@@ -77,7 +77,7 @@ class Chronyd:
         reply_path = path.parent / "reply.sock"
         self.socket.bind(str(reply_path))
         reply_path.chmod(0o666)
-        self.socket.settimeout(5)
+        self.socket.settimeout(30)
 
     def ask(self, request: bytes) -> bytes:
         self.socket.sendto(request, str(self.path))
@@ -129,7 +129,8 @@ def client() -> Iterator[Chronyd]:
 
         wait_for("measurement", log, is_settled)
         server.send_signal(signal.SIGSTOP)
-        time.sleep(0.3)  # what is under way arrives
+        time.sleep(0.3)
+        asked.tracking()  # what was under way has arrived when it answers
         yield asked
 
 
@@ -193,7 +194,7 @@ def test_chronyc_prints_the_same_numbers(client: Chronyd) -> None:
         [program("chronyc"), "-h", client.path, "-c", "-n", "tracking"],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=60,
         check=True,
     ).stdout
     after = client.tracking()

@@ -25,14 +25,13 @@ ENUMERATIONS = (toys.MOOD,)
 RENDERERS: dict[str, Callable[[], str]] = {
     "types.h": lambda: c.types_header(ENUMERATIONS, toys.PATHS),
     "layout.h": lambda: c.layout_header(PLAIN, toys.LIMITS, ENUMERATIONS, "TOYS_H"),
-    "reader.py": lambda: python.module(
-        "What readers of toys need.",
+    "toys.py": lambda: python.module(
+        "What programs about toys need.",
         enumerations=ENUMERATIONS,
         limits=toys.LIMITS,
         paths=toys.PATHS,
         layouts=PLAIN,
     ),
-    "writer.py": lambda: python.module("What writers of toys need.", layouts=PLAIN, packs=True),
     "words.py": lambda: python.module("Words about toys.", enumerations=ENUMERATIONS),
     "layout.json": lambda: json.document(PLAIN, ENUMERATIONS, toys.LIMITS, toys.PATHS, toys.CHAPTERS),
     "tables.rst": lambda: rst.layout_tables(PLAIN, {"box_1": "/generated/box_1.svg"}),

@@ -25,7 +25,7 @@ def mandoc(page: Path, *arguments: str) -> str:
     """What mandoc writes about `page`; it must find nothing to complain of."""
     command = ["mandoc", *arguments, "-Wwarning", str(page)]
     result = subprocess.run(
-        command, capture_output=True, encoding="utf-8", errors="strict", timeout=30, check=False
+        command, capture_output=True, encoding="utf-8", errors="strict", timeout=60, check=False
     )
     assert (result.returncode, result.stderr) == (0, "")
     return result.stdout

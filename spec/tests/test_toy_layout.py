@@ -103,7 +103,7 @@ POSTCARD = Layout(
 )
 LAYOUTS = (NATIVE, LITTLE, BIG, POSTCARD)
 PLAIN = tuple(plain(layout) for layout in LAYOUTS)
-PYTHON = module_from_text(python.module("Toys.", enumerations=(GREETING,), layouts=PLAIN, packs=True))
+PYTHON = module_from_text(python.module("Toys.", enumerations=(GREETING,), layouts=PLAIN))
 
 each_layout = pytest.mark.parametrize("layout", LAYOUTS, ids=[layout.layout_name for layout in LAYOUTS])
 

@@ -20,6 +20,8 @@
 #define CB_REOPEN_INTERVAL_NS INT64_C(1000000000)
 /* The longest that a client that waits sleeps between two looks at the segment. */
 #define CB_WAIT_SLICE_NS INT64_C(100000000)
+/* The shortest that such a client sleeps, unless its deadline is nearer: no wait is a busy loop. */
+#define CB_WAIT_LEAST_SLEEP_NS INT64_C(50000)
 /* How long after as_of the daemon's guarantee ends. */
 #define CB_VOID_AFTER_NS INT64_C(1000000000000)
 /* The bound that is published before the first synchronisation: 100 Julian years. */

@@ -17,10 +17,16 @@ import sys
 import threading
 import time
 import timeit
+from contextlib import ExitStack
 from typing import Any
 
-from clockbound_client import _core, _pure
+from clockbound_client import _core
 from clockbound_client.testing import ManualSegment
+
+try:
+    from clockbound_client import _pure
+except ImportError:  # on this processor there is none
+    _pure = None  # type: ignore[assignment]
 
 UNROLLED_COUNT = 10  # calls a turn of the loop, whose own cost would bring all ratios nearer to 1
 THREADS_S = 0.1
@@ -82,12 +88,11 @@ def main() -> int:
     if given.rounds < 1 or given.calls < UNROLLED_COUNT:
         parser.error(f"--rounds is at least 1, --calls at least {UNROLLED_COUNT}")
     turns_count = given.calls // UNROLLED_COUNT
+    goals = {name: goal for name, goal in STATEMENTS.items() if _pure or not name.startswith("pure.")}
 
-    with (
-        ManualSegment() as segment,
-        _core.ClockBoundClient(segment.path) as clock,
-        _pure.ClockBoundClient(segment.path) as pure,
-    ):
+    with ManualSegment() as segment, ExitStack() as clients:
+        clock = clients.enter_context(_core.ClockBoundClient(segment.path))
+        pure = clients.enter_context(_pure.ClockBoundClient(segment.path)) if _pure else None
         names = {"_clock": clock, "_pure": pure}
         timers = {
             statement: timeit.Timer(
@@ -96,10 +101,10 @@ def main() -> int:
                 timer=time.thread_time,
                 globals=names,
             )
-            for statement in STATEMENTS
+            for statement in goals
         }
-        taken_ns: dict[str, list[float]] = {statement: [] for statement in STATEMENTS}
-        ratios: dict[str, list[float]] = {statement: [] for statement in STATEMENTS}
+        taken_ns: dict[str, list[float]] = {statement: [] for statement in goals}
+        ratios: dict[str, list[float]] = {statement: [] for statement in goals}
         threads_ratios: dict[str, list[float]] = {BASE: [], "clock.now()": []}
         for _ in range(given.rounds):
             segment.publish()
@@ -114,7 +119,7 @@ def main() -> int:
 
     print(f"Python {sys.version}\n")
     missed = False
-    for statement, goal in STATEMENTS.items():
+    for statement, goal in goals.items():
         ratio = statistics.median(ratios[statement])
         missed |= goal is not None and ratio > goal
         aim = "" if goal is None else f"  (goal <= {goal})"
@@ -122,6 +127,8 @@ def main() -> int:
     for statement, values in threads_ratios.items():
         print(f"{statement:64} calls by 2 threads, to 1 thread's: {statistics.median(values):.2f}", end="")
         print("" if statement == BASE else f"  (goal >= {THREADS_GOAL})")
+    if not _pure:
+        print("no pure implementation on this processor: it was not measured")
     missed |= statistics.median(threads_ratios["clock.now()"]) < THREADS_GOAL
     return 1 if missed else 0
 

@@ -36,11 +36,12 @@ FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 def rss_kib() -> int:
-    """Memory that this process has in use."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+    """Memory of its own that this process has in use."""
+    # Not VmRSS of /proc/self/status: the kernel adds that up in pieces, one a processor, and may be hundreds of KiB off.
+    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+        if line.startswith("Anonymous:"):
             return int(line.split()[1])
-    raise SystemExit("/proc/self/status: has no VmRSS line")
+    raise SystemExit("/proc/self/smaps_rollup: has no Anonymous line")
 
 
 def segment(**changes: Any) -> bytes:

@@ -75,3 +75,13 @@ def test_a_damaged_layout_2_is_an_error_even_beside_layout_1(ask: Any) -> None:
 
 def test_a_damaged_layout_1_that_is_alone_is_named(ask: Any) -> None:
     assert ask(shm=b"") == ["SegmentNotInitializedError", f"{RUN_DIR}/shm"]
+
+
+def test_a_layout_2_that_cannot_be_mapped_is_an_error_even_beside_layout_1(ask: Any, tmp_path: Path) -> None:
+    (tmp_path / "shm0").mkdir()
+    assert ask(shm=segment_bytes(1)) == ["ClockBoundSyscallError", f"{RUN_DIR}/shm0"]
+
+
+def test_a_layout_1_that_is_alone_and_cannot_be_mapped_is_named(ask: Any, tmp_path: Path) -> None:
+    (tmp_path / "shm").mkdir()
+    assert ask() == ["ClockBoundSyscallError", f"{RUN_DIR}/shm"]

@@ -11,8 +11,7 @@ from typing import Any
 
 import clockbound_client as cb
 import pytest
-from clockbound_client import _pure
-from conftest import REALTIME_NS, S, live_bytes, run_python, segment_bytes
+from conftest import REALTIME_NS, S, live_bytes, needs_pure, run_python, segment_bytes
 
 
 def prints_nothing_wrong(impl: Any, code: str, *arguments: object) -> str:
@@ -150,8 +149,11 @@ def test_threads_that_move_to_another_file_and_close(impl: Any, write: Any) -> N
             client.now_at(REALTIME_NS, 106 * S)
 
 
+@needs_pure
 def test_a_thread_about_to_move_does_not_open_a_closed_client_again(write: Any) -> None:
     """Of the pure implementation, in the order that the test above hardly ever meets."""
+    from clockbound_client import _pure
+
     client = _pure.ClockBoundClient(write(segment_bytes()))
     segment = client._segment
     assert segment is not None
@@ -254,7 +256,8 @@ assert cb.implementation == %r
 with cb.ClockBoundClient(%r) as clock:
     kept = [clock.now() for _ in range(100)]
     for _ in range(2000):
-        assert clock.now().status is cb.ClockStatus.SYNCHRONIZED
+        # Free running once the segment is 5 s old, on a machine that is busy.
+        assert clock.now().status in (cb.ClockStatus.SYNCHRONIZED, cb.ClockStatus.FREE_RUNNING)
         assert clock.after(0)
     assert len({interval.width_ns for interval in kept}) == 1
 try:
@@ -279,12 +282,12 @@ for _ in range(3):
         thread.join()
     for number in numbers:
         interpreters.destroy(number)
-print(clock.now().status.name, clock.before(0))
+print(clock.now().status in (cb.ClockStatus.SYNCHRONIZED, cb.ClockStatus.FREE_RUNNING), clock.before(0))
 """
 
 
 def test_every_interpreter_of_a_process_has_its_own(impl: Any, write: Any) -> None:
-    assert prints_nothing_wrong(impl, SUBINTERPRETERS, write(live_bytes())) == "SYNCHRONIZED False\n"
+    assert prints_nothing_wrong(impl, SUBINTERPRETERS, write(live_bytes())) == "True False\n"
 
 
 # ------------------------------------------------- the end of the interpreter
@@ -300,7 +303,7 @@ class Late:
     def __init__(self):
         self.clock, self.interval, self.cycle = clock, clock.now(), self
     def __del__(self, write=os.write):
-        answers = self.clock.now().status == 1, self.clock.before(self.interval), self.interval.width_ns
+        answers = self.clock.now().status in (1, 2), self.clock.before(self.interval), self.interval.width_ns
         write(1, f"late {answers}\\n".encode())
 
 late, later = Late(), Late()
@@ -316,7 +319,7 @@ def wait():
 
 for target in (forever, forever, wait):
     threading.Thread(target=target, daemon=True).start()
-atexit.register(lambda: print("exit", clock.now().status.name, flush=True))
+atexit.register(lambda: print("exit", clock.now().status in (1, 2), flush=True))
 time.sleep(0.05)
 """
 
@@ -324,7 +327,7 @@ time.sleep(0.05)
 def test_a_client_works_until_the_interpreter_is_gone(impl: Any, write: Any) -> None:
     out = prints_nothing_wrong(impl, AT_EXIT, write(live_bytes()))
     # One of the two is in a cycle, and when that is collected, if ever, is the interpreter's business.
-    assert set(out.splitlines()) == {"exit SYNCHRONIZED", "late (True, False, 2000000)"}
+    assert set(out.splitlines()) == {"exit True", "late (True, False, 2000000)"}
 
 
 def test_modules_can_be_unloaded_and_leave_nothing(impl: Any, write: Any) -> None:
@@ -341,7 +344,7 @@ for _ in range(20):
     gc.collect()
     # What is left goes on.
     assert clock.now().width_ns == interval.width_ns == 2_000_000
-    assert interval.status is cb.ClockStatus.SYNCHRONIZED
+    assert interval.status in (cb.ClockStatus.SYNCHRONIZED, cb.ClockStatus.FREE_RUNNING)
     del cb, clock, interval
     gc.collect()
 print(sum(isinstance(thing, type) and thing.__name__ == "Interval" for thing in gc.get_objects()))

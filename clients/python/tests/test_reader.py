@@ -14,12 +14,14 @@ from typing import Any
 
 import clockbound_client as cb
 import pytest
-from clockbound_client import ClockStatus, _pure
+from clockbound_client import ClockStatus
 from clockbound_client._core import publish
-from conftest import REALTIME_NS, S, page_bytes, segment_bytes
+from conftest import REALTIME_NS, S, needs_pure, page_bytes, segment_bytes
 
 SYNCHRONIZED, FREE_RUNNING = ClockStatus.SYNCHRONIZED, ClockStatus.FREE_RUNNING
 UNKNOWN, DISRUPTED = ClockStatus.UNKNOWN, ClockStatus.DISRUPTED
+#: What has to happen within a second is tried again where the machine held the test up for longer.
+ATTEMPTS_COUNT = 5
 
 
 def expect(client: Any, monotonic_ns: int, bound_ns: int, status: ClockStatus) -> None:
@@ -338,12 +340,19 @@ def test_a_replaced_file_is_followed_once_the_snapshot_is_old(impl: Any, write: 
 
 
 def test_a_replaced_file_is_looked_for_once_a_second_at_most(impl: Any, write: Any) -> None:
-    with impl.ClockBoundClient(write(segment_bytes())) as client:
-        expect(client, 106 * S, 1_300_000, FREE_RUNNING)  # looks, and finds the same file
-        write(segment_bytes(bound_ns=2_000_000))
-        expect(client, 106 * S, 1_300_000, FREE_RUNNING)
-        time.sleep(1.02)
-        expect(client, 106 * S, 2_300_000, FREE_RUNNING)
+    for _ in range(ATTEMPTS_COUNT):
+        with impl.ClockBoundClient(write(segment_bytes())) as client:
+            begun_s = time.monotonic()
+            expect(client, 106 * S, 1_300_000, FREE_RUNNING)  # looks, and finds the same file
+            write(segment_bytes(bound_ns=2_000_000))
+            interval = client.now_at(REALTIME_NS, 106 * S)
+            # Otherwise the machine held this up, and it may have looked again.
+            in_time = time.monotonic() - begun_s < 1
+            time.sleep(1.02)
+            expect(client, 106 * S, 2_300_000, FREE_RUNNING)
+        if in_time:
+            break
+    assert interval.error_bound_ns == 1_300_000
 
 
 def test_a_file_replaced_by_rubbish_is_not_followed(impl: Any, write: Any) -> None:
@@ -352,8 +361,11 @@ def test_a_file_replaced_by_rubbish_is_not_followed(impl: Any, write: Any) -> No
         expect(client, 106 * S, 1_300_000, FREE_RUNNING)
 
 
+@needs_pure
 def test_a_copy_during_which_the_segment_changed_is_thrown_away(write: Any) -> None:
     """Of the pure reader: what the compiled one does is checked in clients/c."""
+    from clockbound_client import _pure
+
     with _pure.ClockBoundClient(write(segment_bytes())) as client:
         segment = client._segment
         assert segment is not None
@@ -471,6 +483,33 @@ def test_a_marker_that_differs_makes_the_status_unknown(
         expect(client, 100 * S, 1_000_000, UNKNOWN)
 
 
+@needs_pure
+def test_a_copy_during_which_the_page_changed_is_thrown_away(write: Any) -> None:
+    """Of the pure reader, as above."""
+    from clockbound_client import _pure
+
+    page_path = write(page_bytes(disruption_marker=7), "vmclock0")
+    with _pure.ClockBoundClient(write(with_support()), page_path) as client:
+        page = client._page
+        assert page is not None
+        content = bytearray(page_bytes(disruption_marker=7))
+
+        class Meddling:
+            copies_count = 0
+
+            def __getitem__(self, part: slice) -> bytes:
+                copy = bytes(content[part])
+                self.copies_count += 1
+                if self.copies_count == 1:  # the copy was of the old marker
+                    content[:] = page_bytes(disruption_marker=8, seq_count=2)
+                return copy
+
+        page.bytes = Meddling()  # type: ignore[assignment]
+        page.u32 = memoryview(content).cast("I")
+        expect(client, 100 * S, 1_000_000, UNKNOWN)
+        assert page.bytes.copies_count == 2  # type: ignore[attr-defined]
+
+
 def test_without_support_the_page_is_not_opened(impl: Any, write: Any, tmp_path: Path) -> None:
     with impl.ClockBoundClient(write(segment_bytes(disruption_marker=7)), tmp_path / "nowhere") as client:
         expect(client, 100 * S, 1_000_000, SYNCHRONIZED)
@@ -479,15 +518,22 @@ def test_without_support_the_page_is_not_opened(impl: Any, write: Any, tmp_path:
 def test_support_that_is_turned_on_later_is_heeded(
     impl: Any, write: Any, writable: Any, tmp_path: Path
 ) -> None:
-    path = write(segment_bytes())
-    with impl.ClockBoundClient(path, tmp_path / "vmclock0") as client:
-        expect(client, 100 * S, 1_000_000, SYNCHRONIZED)
-        publish(writable(path), with_support())
-        expect(client, 100 * S, 1_000_000, UNKNOWN)
-        write(page_bytes(disruption_marker=7), "vmclock0")
-        expect(client, 100 * S, 1_000_000, UNKNOWN)  # it looks once a second at most
-        time.sleep(1.02)
-        expect(client, 100 * S, 1_000_000, SYNCHRONIZED)
+    for _ in range(ATTEMPTS_COUNT):
+        path = write(segment_bytes())
+        (tmp_path / "vmclock0").unlink(missing_ok=True)
+        with impl.ClockBoundClient(path, tmp_path / "vmclock0") as client:
+            expect(client, 100 * S, 1_000_000, SYNCHRONIZED)
+            publish(writable(path), with_support())
+            begun_s = time.monotonic()
+            expect(client, 100 * S, 1_000_000, UNKNOWN)
+            write(page_bytes(disruption_marker=7), "vmclock0")
+            interval = client.now_at(REALTIME_NS, 100 * S)
+            in_time = time.monotonic() - begun_s < 1
+            time.sleep(1.02)
+            expect(client, 100 * S, 1_000_000, SYNCHRONIZED)
+        if in_time:
+            break
+    assert interval.status is UNKNOWN  # it looks once a second at most
 
 
 # ------------------------------------------------------------------ closing

@@ -168,6 +168,20 @@ def test_a_short_wait_sleeps_no_longer_than_it_has_to(live: Any, monkeypatch: py
     assert max(pauses_s) <= 0.050_000_001
 
 
+def test_a_wait_whose_end_hardly_comes_nearer_is_no_busy_loop(
+    live: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The bound grows as fast as time passes, so `earliest_ns` stands still, but for the clocks' jitter.
+    live.publish(bound_ns=0, max_drift_ppb=999_999_999)
+    nearly_ns = max(live.client.now().earliest_ns for _ in range(100)) + 20_000
+    pauses_s: list[float] = []
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda pause_s: (pauses_s.append(pause_s), sleep(pause_s)))
+    with pytest.raises(cb.WaitTimeoutError):
+        live.client.wait_until_after(nearly_ns, timeout=0.5)
+    assert min(pauses_s[:-1], default=1) >= 50e-6  # the last one ends at the deadline
+
+
 # -------------------------------------------------------- wait_synchronized
 
 

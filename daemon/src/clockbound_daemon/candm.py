@@ -58,17 +58,41 @@ class BadTimestampError(CandmError):
 
 
 class Tracking:
-    """What chronyd says about the system clock; `_q89` is a whole number of 2**-89 of the unit, exact."""
+    """What chronyd says about the system clock; `_q89` is a whole number of 2**-89 of the unit, exact.
 
-    __slots__ = ("_reply",)
+    What every poll looks at is computed at once, the rest when it is asked for.
+    """
+
+    __slots__ = (
+        "_reply",
+        "current_correction_q89_s",
+        "last_update_interval_q89_s",
+        "leap_status",
+        "ref_id",
+        "ref_time_ns",
+        "root_delay_q89_s",
+        "root_dispersion_q89_s",
+    )
 
     def __init__(self, reply: _candm.TrackingReply) -> None:
         self._reply = reply
-
-    @property
-    def ref_id(self) -> int:
-        """The source that chronyd follows."""
-        return self._reply.ref_id
+        #: The source that chronyd follows.
+        self.ref_id = reply.ref_id
+        #: A `CandmLeap`, if it is one that the protocol defines.
+        self.leap_status = reply.leap_status
+        high = 0 if reply.ref_time_sec_high == NO_HIGH_SECONDS else reply.ref_time_sec_high
+        #: Realtime of the last update, as chronyd corrects it; 0 when there was none.
+        self.ref_time_ns = (
+            high << 32 | reply.ref_time_sec_low
+        ) * NANOSECONDS_PER_SECOND + reply.ref_time_nsec
+        #: What chronyd has still to correct; above 0 when the system clock is slow.
+        self.current_correction_q89_s = decode_float(reply.current_correction)
+        #: Round trip to the reference clock.
+        self.root_delay_q89_s = decode_float(reply.root_delay)
+        #: Error accumulated on the way from the reference clock, and since.
+        self.root_dispersion_q89_s = decode_float(reply.root_dispersion)
+        #: Time between the last two updates.
+        self.last_update_interval_q89_s = decode_float(reply.last_update_interval)
 
     @property
     def ip_address(self) -> bytes:
@@ -84,23 +108,6 @@ class Tracking:
     def stratum(self) -> int:
         """Hops from a reference clock."""
         return self._reply.stratum
-
-    @property
-    def leap_status(self) -> int:
-        """A `CandmLeap`, if it is one that the protocol defines."""
-        return self._reply.leap_status
-
-    @property
-    def ref_time_ns(self) -> int:
-        """Realtime of the last update, as chronyd corrects it; 0 when there was none."""
-        reply = self._reply
-        high = 0 if reply.ref_time_sec_high == NO_HIGH_SECONDS else reply.ref_time_sec_high
-        return (high << 32 | reply.ref_time_sec_low) * NANOSECONDS_PER_SECOND + reply.ref_time_nsec
-
-    @property
-    def current_correction_q89_s(self) -> int:
-        """What chronyd has still to correct; above 0 when the system clock is slow."""
-        return decode_float(self._reply.current_correction)
 
     @property
     def last_offset_q89_s(self) -> int:
@@ -126,21 +133,6 @@ class Tracking:
     def skew_q89_ppm(self) -> int:
         """Error bound on the frequency."""
         return decode_float(self._reply.skew_ppm)
-
-    @property
-    def root_delay_q89_s(self) -> int:
-        """Round trip to the reference clock."""
-        return decode_float(self._reply.root_delay)
-
-    @property
-    def root_dispersion_q89_s(self) -> int:
-        """Error accumulated on the way from the reference clock, and since."""
-        return decode_float(self._reply.root_dispersion)
-
-    @property
-    def last_update_interval_q89_s(self) -> int:
-        """Time between the last two updates."""
-        return decode_float(self._reply.last_update_interval)
 
 
 class Done:

@@ -23,7 +23,7 @@ from clockbound_spec.declare import (
     Valid,
     field,
 )
-from clockbound_spec.vocabulary import Limit
+from clockbound_spec.vocabulary import NANOSECONDS_PER_SECOND, Limit
 
 CLIENT = "chronyd's client"
 CHRONYD = "chronyd"
@@ -198,7 +198,7 @@ TIMESPEC = Layout(
         f"Seconds above 2**32; {_NO_HIGH_SECONDS:#x} stands for 0, that is, for none.",
     ),
     say("sec_low", Int32ub, 4, "s", "Seconds below 2**32."),
-    say("nsec", Int32ub, 8, "ns", "Nanoseconds within the second.", Between(0, 999_999_999)),
+    say("nsec", Int32ub, 8, "ns", "Nanoseconds within the second.", Between(0, NANOSECONDS_PER_SECOND - 1)),
     size_bytes=12,
     title="Timespec",
     meaning="An instant of real time.",

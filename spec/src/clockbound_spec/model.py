@@ -26,6 +26,8 @@ from clockbound_spec.declare import (
     SpecError,
     Valid,
 )
+from clockbound_spec.rules import Chapter
+from clockbound_spec.vocabulary import DefaultPath, Limit
 
 #: construct's (struct module's) letters -> type and size in bytes.
 _SCALARS = {
@@ -44,6 +46,8 @@ _ORDERS = {"=": "native", "<": "little", ">": "big"}
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 _CONSTANT_NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
+_LIMIT_UNITS = ("NS", "SECOND", "SECONDS", "PPB", "COUNT", "ID")
+_RULE_ID = re.compile(r"[a-z]+\.[a-z]+(-[a-z]+)*")
 # Words of C that aren't words of Python, and methods that every Python record has.
 _TAKEN_NAMES = frozenset(
     """auto case char const default do double enum extern float goto inline int long register restrict short
@@ -152,6 +156,8 @@ def check_enumeration(enumeration: Enumeration) -> None:
     if not _TYPE_NAME.fullmatch(where):
         raise SpecError(f"{where}: isn't a name in CamelCase; rename the enumeration")
     _check_text(where, "meaning", enumeration.meaning)
+    if not enumeration.members:
+        raise SpecError(f"{where}: has no members; declare one, or remove the enumeration")
     names: set[str] = set()
     values: set[int] = set()
     for member in enumeration.members:
@@ -165,6 +171,56 @@ def check_enumeration(enumeration: Enumeration) -> None:
             raise SpecError(f"{place}: another member has the value {member.value} too; each needs its own")
         names.add(member.name)
         values.add(member.value)
+
+
+def check_limits(limits: tuple[Limit, ...]) -> None:
+    """Refuse a limit that doesn't say what it is, or that some language couldn't have."""
+    _check_constants(limits)
+    for limit in limits:
+        if limit.name.split("_")[-1] not in _LIMIT_UNITS:
+            raise SpecError(
+                f"{limit.name}: doesn't end in a unit; end it with one of {', '.join(_LIMIT_UNITS)}"
+            )
+        if not 0 <= limit.value < 2**63:
+            raise SpecError(f"{limit.name}: {limit.value} isn't between 0 and 2**63 - 1; correct it")
+
+
+def check_paths(paths: tuple[DefaultPath, ...]) -> None:
+    """Refuse a path that doesn't say what it is, or that can't stand in a string of C and Python."""
+    _check_constants(paths)
+    for path in paths:
+        _check_text(path.name, "value", path.value)
+        if '"' in path.value:
+            raise SpecError(f"{path.name}: its value holds a quotation mark; choose another path")
+        if path.c_macro and not _CONSTANT_NAME.fullmatch(path.c_macro):
+            raise SpecError(f"{path.name}: {path.c_macro!r} isn't a name in UPPER_CASE; rename the macro")
+    _check_once([path.c_macro for path in paths if path.c_macro])
+
+
+def check_chapters(chapters: tuple[Chapter, ...]) -> None:
+    """Refuse a rule that others couldn't cite, or that says nothing."""
+    for chapter in chapters:
+        _check_text(chapter.title, "title", chapter.title)
+        _check_text(chapter.title, "meaning", chapter.introduction)
+        for rule in chapter.rules:
+            if not _RULE_ID.fullmatch(rule.id):
+                raise SpecError(f"{rule.id}: isn't an id such as read.bounded; rename the rule")
+            _check_text(rule.id, "meaning", rule.statement)
+    _check_once([rule.id for chapter in chapters for rule in chapter.rules])
+
+
+def _check_constants(constants: tuple[Limit, ...] | tuple[DefaultPath, ...]) -> None:
+    for constant in constants:
+        if not _CONSTANT_NAME.fullmatch(constant.name):
+            raise SpecError(f"{constant.name}: isn't a name in UPPER_CASE; rename it")
+        _check_text(constant.name, "meaning", constant.meaning)
+    _check_once([constant.name for constant in constants])
+
+
+def _check_once(names: list[str]) -> None:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise SpecError(f"{name}: the name is used twice; rename one of the two")
 
 
 def records(layouts: tuple[PlainLayout, ...]) -> tuple[Record, ...]:

@@ -1,12 +1,14 @@
 """The rules that readers, writers and the daemon keep, by id. Conformance vectors cite the ids.
 
-Numbers that a rule mentions stand in `vocabulary`; `{NAME}` in a statement stands for one of them.
+Numbers that a rule mentions stand in `vocabulary` and `candm`; `{NAME}` in a statement stands for one of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clockbound_spec.candm import NUMBERS
+from clockbound_spec.declare import SpecError
 from clockbound_spec.vocabulary import LIMITS
 
 
@@ -27,11 +29,14 @@ class Chapter:
     rules: tuple[Rule, ...]
 
 
-_VALUES = {limit.name: limit.value for limit in LIMITS}
+_VALUES = {limit.name: limit.value for limit in LIMITS + NUMBERS}
 
 
 def _rule(id: str, statement: str) -> Rule:
-    return Rule(id, statement.format(**_VALUES))
+    try:
+        return Rule(id, statement.format(**_VALUES))
+    except KeyError as unknown:
+        raise SpecError(f"{id}: refers to {unknown.args[0]}, which is no limit; name one of them") from None
 
 
 OPENING_AND_READING = Chapter(
@@ -187,7 +192,7 @@ JUDGEMENT = Chapter(
         ),
         _rule(
             "judge.local-reference",
-            "An answer of a chronyd that follows its own local clock (reference id 7F7F0101) is Unknown, unless the "
+            "An answer of a chronyd that follows its own local clock (reference id {LOCAL_REFERENCE_ID:08X}) is Unknown, unless the "
             "operator says that the local clock is the reference. Then it never becomes stale.",
         ),
         _rule(

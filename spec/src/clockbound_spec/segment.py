@@ -8,13 +8,14 @@ from __future__ import annotations
 from construct import Bytes, Int8un, Int16un, Int32sn, Int32un, Int64sn, Int64un
 
 from clockbound_spec.declare import Anything, Between, Exactly, Layout, OneOf, Reserved, Valid, field
-from clockbound_spec.vocabulary import CLOCK_STATUS
+from clockbound_spec.vocabulary import CLOCK_STATUS, DRIFT_LIMIT_PPB, NANOSECONDS_PER_SECOND
 
 DAEMON = "daemon"
 MAGIC = (0x414D5A4E, 0x43420200)
 
 #: Whole seconds that may fit an int64 of nanoseconds; the last of them only with few nanoseconds.
-SECONDS: Valid = Between(-9_223_372_036, 9_223_372_036)
+_MOST_SECONDS = (2**63 - 1) // NANOSECONDS_PER_SECOND
+SECONDS: Valid = Between(-_MOST_SECONDS, _MOST_SECONDS)
 
 
 def _header(size_bytes: int, version: int) -> list[object]:
@@ -77,7 +78,7 @@ TIMESTAMP = Layout(
         at=8,
         unit="ns",
         meaning="Nanoseconds within the second.",
-        valid=Between(0, 999_999_999),
+        valid=Between(0, NANOSECONDS_PER_SECOND - 1),
         writer=DAEMON,
     ),
     size_bytes=16,
@@ -121,7 +122,7 @@ def _max_drift(at: int) -> object:
         at=at,
         unit="ppb",
         meaning="How fast the error may grow after as_of.",
-        valid=Between(0, 999_999_999),
+        valid=Between(0, DRIFT_LIMIT_PPB - 1),
         writer=DAEMON,
     )
 

@@ -9,7 +9,7 @@ from clockbound_spec import c_header, candm, rules, segment, vmclock, vocabulary
 from clockbound_spec.declare import Renderer
 from clockbound_spec.emit import c, c_api, json, man, python, rst, svg
 from clockbound_spec.manual import Manual
-from clockbound_spec.model import check_enumeration, plain
+from clockbound_spec.model import check_chapters, check_enumeration, check_limits, check_paths, plain
 
 SEGMENTS = tuple(plain(layout) for layout in segment.LAYOUTS)
 VMCLOCK = tuple(plain(layout) for layout in vmclock.LAYOUTS)
@@ -18,6 +18,10 @@ MESSAGES = tuple(plain(layout) for layout in candm.LAYOUTS)
 ENUMERATIONS = vocabulary.ENUMERATIONS + vmclock.ENUMERATIONS + candm.ENUMERATIONS
 for _enumeration in ENUMERATIONS:
     check_enumeration(_enumeration)
+check_limits(vocabulary.LIMITS)
+check_limits(candm.NUMBERS)
+check_paths(vocabulary.PATHS)
+check_chapters(rules.CHAPTERS)
 
 PAGES = SEGMENTS + VMCLOCK
 MAPS = {layout.name: f"{layout.name}.svg" for layout in PAGES + MESSAGES}
@@ -41,6 +45,13 @@ def c_manual(root: Path) -> Manual:
 def targets(root: Path) -> dict[str, Renderer]:
     """Every generated file and the function that renders it; the manual is made from files in `root`."""
     manual = c_manual(root)
+    segment_module = partial(
+        python.module,
+        enumerations=vocabulary.ENUMERATIONS,
+        limits=vocabulary.LIMITS,
+        paths=vocabulary.PATHS,
+        layouts=PAGES,
+    )
     rendered: dict[str, Renderer] = {
         # The suite's package has a copy: it needs the ids of the rules wherever it is installed.
         path: lambda: json.document(
@@ -58,28 +69,18 @@ def targets(root: Path) -> dict[str, Renderer]:
         "clients/c/src/segment_layout.h": lambda: c.layout_header(
             PAGES, vocabulary.LIMITS, vocabulary.ENUMERATIONS, "CLOCKBOUND_SEGMENT_LAYOUT_H"
         ),
-        "clients/python/src/clockbound_client/_layout.py": lambda: python.module(
+        "clients/python/src/clockbound_client/_layout.py": partial(
+            segment_module,
             "Layouts and vocabulary of the shared-memory segment, for the pure-Python reader and for tests.",
-            enumerations=vocabulary.ENUMERATIONS,
-            limits=vocabulary.LIMITS,
-            paths=vocabulary.PATHS,
-            layouts=PAGES,
-            packs=True,
         ),
-        "daemon/src/clockbound_daemon/_layout.py": lambda: python.module(
-            "Layouts and vocabulary of the shared-memory segment, for its writer.",
-            enumerations=vocabulary.ENUMERATIONS,
-            limits=vocabulary.LIMITS,
-            paths=vocabulary.PATHS,
-            layouts=PAGES,
-            packs=True,
+        "daemon/src/clockbound_daemon/_layout.py": partial(
+            segment_module, "Layouts and vocabulary of the shared-memory segment, for its writer."
         ),
         "daemon/src/clockbound_daemon/_candm.py": lambda: python.module(
             "Messages of chronyd's command protocol.",
             enumerations=candm.ENUMERATIONS,
             limits=candm.NUMBERS,
             layouts=MESSAGES,
-            packs=True,
         ),
         "conformance/src/clockbound_conformance/_vocabulary.py": lambda: python.module(
             "Words that adapters answer with.", enumerations=vocabulary.ENUMERATIONS

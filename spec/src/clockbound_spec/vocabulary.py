@@ -62,36 +62,44 @@ class Limit:
     meaning: str
 
 
-_NS_PER_S = 1_000_000_000
+NANOSECONDS_PER_SECOND = 1_000_000_000
+DRIFT_LIMIT_PPB = 1_000_000_000
 
 LIMITS = (
-    Limit("NANOSECONDS_PER_SECOND", _NS_PER_S, "Nanoseconds in a second."),
+    Limit("NANOSECONDS_PER_SECOND", NANOSECONDS_PER_SECOND, "Nanoseconds in a second."),
     Limit(
         "GRACE_NS",
-        5 * _NS_PER_S,
+        5 * NANOSECONDS_PER_SECOND,
         "How long after as_of a segment's status stands before it counts as free-running.",
     ),
     Limit(
         "CAUSALITY_TOLERANCE_NS", 1_000, "An as_of this far in the future, or farther, is a causality breach."
     ),
-    Limit("DRIFT_LIMIT_PPB", 1_000_000_000, "Drift rates from here on are refused."),
+    Limit("DRIFT_LIMIT_PPB", DRIFT_LIMIT_PPB, "Drift rates from here on are refused."),
     Limit(
         "READ_ATTEMPTS_COUNT", 1_000, "Attempts at a consistent snapshot before the last good one is used."
     ),
     Limit(
         "REOPEN_INTERVAL_NS",
-        _NS_PER_S,
+        NANOSECONDS_PER_SECOND,
         "Least time between two looks at whether the path names another file.",
     ),
     Limit(
         "WAIT_SLICE_NS",
-        _NS_PER_S // 10,
+        NANOSECONDS_PER_SECOND // 10,
         "The longest that a client that waits sleeps between two looks at the segment.",
     ),
-    Limit("VOID_AFTER_NS", 1_000 * _NS_PER_S, "How long after as_of the daemon's guarantee ends."),
+    Limit(
+        "WAIT_LEAST_SLEEP_NS",
+        50_000,
+        "The shortest that such a client sleeps, unless its deadline is nearer: no wait is a busy loop.",
+    ),
+    Limit(
+        "VOID_AFTER_NS", 1_000 * NANOSECONDS_PER_SECOND, "How long after as_of the daemon's guarantee ends."
+    ),
     Limit(
         "UNSYNCHRONISED_BOUND_NS",
-        100 * 31_557_600 * _NS_PER_S,
+        100 * 31_557_600 * NANOSECONDS_PER_SECOND,
         "The bound that is published before the first synchronisation: 100 Julian years.",
     ),
     Limit("DEFAULT_DRIFT_PPB", 50_000, "The drift rate that the daemon assumes unless it is told another."),
@@ -101,7 +109,7 @@ LIMITS = (
     Limit("STALE_POLLS_COUNT", 8, "No sample is stale before it is older than so many polls of the daemon."),
     Limit(
         "FUTURE_SAMPLE_TOLERANCE_NS",
-        _NS_PER_S,
+        NANOSECONDS_PER_SECOND,
         "A sample from farther in the future than this isn't usable.",
     ),
     Limit(
@@ -110,12 +118,12 @@ LIMITS = (
     Limit("BURST_TOTAL_COUNT", 8, "Measurements of each source that it is to try for that."),
     Limit(
         "BURST_AGAIN_NS",
-        10 * _NS_PER_S,
+        10 * NANOSECONDS_PER_SECOND,
         "After this it is told to do so again, and then at intervals that double.",
     ),
     Limit(
         "GROWTH_WINDOW_NS",
-        _NS_PER_S // 2,
+        NANOSECONDS_PER_SECOND // 2,
         "Least time between two answers from which the growth of chronyd's dispersion is computed.",
     ),
 )

@@ -15,7 +15,12 @@ from clockbound_client._errors import (
 )
 from clockbound_client._instants import instant_ns, timeout_ns
 from clockbound_client._instants import max_error_ns as checked_max_error_ns
-from clockbound_client._layout import NANOSECONDS_PER_SECOND, WAIT_SLICE_NS, ClockStatus
+from clockbound_client._layout import (
+    NANOSECONDS_PER_SECOND,
+    WAIT_LEAST_SLEEP_NS,
+    WAIT_SLICE_NS,
+    ClockStatus,
+)
 
 # Type checkers take this name for typing.TYPE_CHECKING, whose import would cost more than all the rest.
 TYPE_CHECKING = False
@@ -23,7 +28,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
     from datetime import datetime
-    from types import TracebackType
     from typing import Self
 
     from clockbound_client._core import Interval
@@ -121,12 +125,7 @@ class Timing:
         self._start = self._client.now()
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         try:
             self._end = self._client.now()
         except (ClockBoundError, ValueError) as error:  # ValueError: closed in the block
@@ -209,8 +208,12 @@ def _until_synchronized(
 
 
 def _pause_ns(wanted_ns: int, deadline_ns: int | None) -> int | None:
-    """How long to sleep before the next look: a slice at most, and not beyond the deadline. None if that has come."""
-    pause_ns = min(wanted_ns, WAIT_SLICE_NS)
+    """How long to sleep before the next look. None if the deadline has come.
+
+    A slice at most, and not beyond the deadline. Not next to nothing either: with a drift near the limit `wanted_ns`
+    hardly shrinks while time passes, and sleeping as little would be a busy loop.
+    """
+    pause_ns = min(max(wanted_ns, WAIT_LEAST_SLEEP_NS), WAIT_SLICE_NS)
     if deadline_ns is None:
         return pause_ns
     left_ns = deadline_ns - time.monotonic_ns()

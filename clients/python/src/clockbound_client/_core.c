@@ -135,7 +135,7 @@ static void interval_dealloc(PyObject *object)
 {
     IntervalObject *self = (IntervalObject *)object;
     module_state *state = self->state;
-    if (state->spares_count < SPARES_COUNT && Py_TYPE(object) == state->interval_type)
+    if (SPARES_COUNT > 0 && state->spares_count < SPARES_COUNT && Py_TYPE(object) == state->interval_type)
         state->spares[state->spares_count++] = self; /* it goes on holding its type */
     else
         free_interval(self);

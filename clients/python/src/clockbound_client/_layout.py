@@ -23,6 +23,8 @@ READ_ATTEMPTS_COUNT = 1000
 REOPEN_INTERVAL_NS = 1000000000
 #: The longest that a client that waits sleeps between two looks at the segment.
 WAIT_SLICE_NS = 100000000
+#: The shortest that such a client sleeps, unless its deadline is nearer: no wait is a busy loop.
+WAIT_LEAST_SLEEP_NS = 50000
 #: How long after as_of the daemon's guarantee ends.
 VOID_AFTER_NS = 1000000000000
 #: The bound that is published before the first synchronisation: 100 Julian years.

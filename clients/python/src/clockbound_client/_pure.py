@@ -25,7 +25,6 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from types import TracebackType
     from typing import NoReturn, Self, TypeVar
 
     _Mapped = TypeVar("_Mapped", "_Segment", "_VmclockPage")
@@ -294,12 +293,7 @@ class ClockBoundClient(ClientBase):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -18,7 +18,6 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from clockbound_client import ClockBoundClient, ClockStatus, ErrorKind, _layout
@@ -233,12 +232,7 @@ class ManualSegment:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

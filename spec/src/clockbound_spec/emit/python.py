@@ -1,4 +1,4 @@
-"""Python: enumerations, limits, paths, and records that unpack (and pack) with the struct module alone."""
+"""Python: enumerations, limits, paths, and records that unpack and pack with the struct module alone."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ def module(
     limits: tuple[Limit, ...] = (),
     paths: tuple[DefaultPath, ...] = (),
     layouts: tuple[PlainLayout, ...] = (),
-    packs: bool = False,
 ) -> str:
-    """A module with the given things in it. `packs` adds the writers' side."""
+    """A module with the given things in it."""
     lines = [f"# {MARK}", f'"""{subject}"""', "", "from __future__ import annotations", ""]
     if layouts:
         lines.append("from collections import namedtuple")
@@ -45,7 +44,7 @@ def module(
     for record in records(layouts):
         lines += _record(record)
     for layout in layouts:
-        lines += _layout(layout, packs)
+        lines += _layout(layout)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -133,7 +132,7 @@ def _format(layout: PlainLayout) -> str:
     return "".join(parts)
 
 
-def _layout(layout: PlainLayout, packs: bool) -> list[str]:
+def _layout(layout: PlainLayout) -> list[str]:
     macro = layout.name.upper()
     lines = ["", "", *wrapped(f"{layout.title}. {layout.meaning} Byte order: {layout.byte_order}.", "# ")]
     lines.append(f"{macro}_SIZE_BYTES = {layout.size_bytes}")
@@ -143,10 +142,7 @@ def _layout(layout: PlainLayout, packs: bool) -> list[str]:
         if isinstance(field.valid, Exactly):
             lines.append(f"{macro}_{field.name.upper()} = {_constant(field.valid)}")
     lines += [f'_{macro} = Struct("{_format(layout)}")']
-    lines += _unpack(layout)
-    if packs:
-        lines += _pack(layout)
-    return lines + _invalid(layout)
+    return lines + _unpack(layout) + _pack(layout) + _invalid(layout)
 
 
 def _constant(valid: Exactly) -> str:
