@@ -6,7 +6,7 @@ TOX    := $(VENV)/bin/tox
 # Named after the interpreter, so that another PYTHON= makes the environment anew.
 READY  := $(VENV)/ready-$(subst /,-,$(PYTHON))
 
-.PHONY: help demo test platforms fuzz faults wheels bench gen gen-check lint format docs clean system-packages
+.PHONY: help demo test platforms fuzz live faults coverage wheels bench gen gen-check lint format docs clean system-packages
 
 help:  ## Print this
 	@echo 'make TARGET [PYTHON=python3.12]'
@@ -19,17 +19,24 @@ test: $(READY)  ## Run everything that must pass
 	@.ci/system-packages '$(PYTHON)' test
 	@$(TOX) run
 
-platforms: $(READY)  ## Test the C library on other compilers, C libraries, processors and checkers
+platforms: $(READY)  ## Test the C library on other compilers, C libraries, processors and checkers; ask it every vector there
 	@.ci/system-packages '$(PYTHON)' platforms
-	@$(TOX) run -e platforms
+	@$(TOX) run -e platforms,conformance-platforms
 
 fuzz: $(READY)  ## Fuzz the C library's reader for a minute (SECONDS=3600: an hour)
 	@.ci/system-packages '$(PYTHON)' platforms
 	@$(TOX) run -e fuzz -- $(or $(SECONDS),60)
 
+live: $(READY)  ## All clients on a real chronyd and the daemon, then 10,000,000 reads each beside a busy writer
+	@.ci/system-packages '$(PYTHON)' test
+	@$(TOX) run -e live
+
 faults: $(READY)  ## Kill the daemon 1,000 times while clients read, and let it turn 100,000 times
 	@.ci/system-packages '$(PYTHON)' test
 	@$(TOX) run -e faults
+
+coverage: $(READY)  ## Show which lines of the Python client its tests run
+	@$(TOX) run -e coverage
 
 wheels: $(READY)  ## Build the Python client's sdist and wheel, and test the wheel with every Python that is here
 	@$(TOX) run -e wheels

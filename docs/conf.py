@@ -17,7 +17,9 @@ copyright = f"{author}; Apache License 2.0"
 # The product version stands once, in the spec, which writes it into layout.json.
 release = version = json.loads((_ROOT / "spec" / "layout.json").read_text(encoding="utf-8"))["version"]
 
-extensions = ["sphinx.ext.autodoc"]
+extensions = ["sphinx.ext.autodoc", "myst_parser"]
+# Pages in Markdown are parts of other pages, which have headings above theirs.
+suppress_warnings = ["myst.header"]
 # generated/ holds the parts of pages that the spec writes; the pages include them.
 exclude_patterns = ["_build", "generated", "tests"]
 nitpicky = True

@@ -356,9 +356,9 @@ def test_now_reads_both_clocks_within_the_question(place: Place) -> None:
 
 
 def test_now_follows_the_segment_with_one_open_context(place: Place) -> None:
-    as_of_ns = time.monotonic_ns()
-    times = {"as_of": divmod(as_of_ns, S), "void_after": divmod(as_of_ns + 1000 * S, S)}
     for generation, status in ((2, SYNCHRONIZED), (4, FREE_RUNNING), (6, UNKNOWN), (8, DISRUPTED)):
+        as_of_ns = time.monotonic_ns()
+        times = {"as_of": divmod(as_of_ns, S), "void_after": divmod(as_of_ns + 1000 * S, S)}
         data = segment(generation=generation, status=status, **times)
         if generation == 2:
             place.put(data)

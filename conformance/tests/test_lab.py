@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -67,9 +68,11 @@ def test_a_sample_names_its_microsecond_and_that_microseconds_offset() -> None:
 
 
 def test_the_client_measures_the_offset_because_nothing_is_ever_corrected(pair: ServerAndClient) -> None:
-    report = pair.client.tracking()
-    error_s = Decimal(pair.reference.error_ns(time.time_ns())) / 10**9
-    assert abs(report.current_correction_s - error_s) < Decimal("0.0005")
+    def is_right(report: Tracking) -> bool:
+        error_s = Decimal(pair.reference.error_ns(time.time_ns())) / 10**9
+        return abs(report.current_correction_s - error_s) < Decimal("0.0005")
+
+    report = pair.client.wait_until_tracking(is_right, what="so wrong as the system clock is")
     assert report.current_correction_s > Decimal("0.249")
 
 
@@ -86,8 +89,10 @@ def test_truth_lies_inside_the_clients_own_error_bound(pair: ServerAndClient) ->
 
 def test_truth_lies_near_the_end_of_the_bound(pair: ServerAndClient) -> None:
     # what makes the laboratory sharp: a bound that lost a millisecond anywhere would not hold truth
-    report = pair.client.tracking()
-    assert report.root_dispersion_s + report.root_delay_s / 2 < Decimal("0.001")
+    pair.client.wait_until_tracking(
+        lambda report: report.root_dispersion_s + report.root_delay_s / 2 < Decimal("0.001"),
+        what="sure to a millisecond",
+    )
 
 
 def test_the_system_clock_is_left_alone(pair: ServerAndClient) -> None:
@@ -100,22 +105,38 @@ def test_the_system_clock_is_left_alone(pair: ServerAndClient) -> None:
 def test_a_lost_server_freezes_the_reference_and_lets_dispersion_grow() -> None:
     with ServerAndClient(offset_ns=OFFSET_NS, rate_ppb=RATE_PPB, max_clock_error_ppm=50) as pair:
         pair.server.terminate()
-        time.sleep(0.3)
-        first, began_s = pair.client.tracking(), time.monotonic()
+        pair.client.tracking()  # whatever it still had from the server it has taken when it answers
+        asked_s, first, answered_s = time.monotonic(), pair.client.tracking(), time.monotonic()
         time.sleep(2.0)
-        last, ended_s = pair.client.tracking(), time.monotonic()
+        asked_again_s, last, ended_s = time.monotonic(), pair.client.tracking(), time.monotonic()
         assert first.ref_time_s == last.ref_time_s
         assert last.leap == "Normal"
-        # 50 ppm of maxclockerror over two seconds, and what chronyd adds for skew: much, where the machine is busy
+        # 50 ppm of maxclockerror, and what chronyd adds for skew: much, where the machine is busy
         growth = last.root_dispersion_s - first.root_dispersion_s
-        assert Decimal(50e-6 * 0.9 * (ended_s - began_s)) < growth < Decimal("0.01")
+        own_ppm = last.skew_ppm + abs(last.residual_frequency_ppm)
+        assert Decimal(50e-6 * 0.99 * (asked_again_s - answered_s)) < growth
+        assert growth < (50 + own_ppm) * Decimal(1e-6 * 1.01 * (ended_s - asked_s))
+
+        def is_right_again(report: Tracking) -> bool:
+            error_s = Decimal(pair.reference.error_ns(time.time_ns())) / 10**9
+            return report.ref_time_s > last.ref_time_s and abs(
+                report.current_correction_s - error_s
+            ) < Decimal("0.001")
 
         pair.server.start()
-        report = pair.client.wait_until_tracking(
-            lambda report: report.ref_time_s > last.ref_time_s, what="synchronised again"
-        )
-        error_s = Decimal(pair.reference.error_ns(time.time_ns())) / 10**9
-        assert abs(report.current_correction_s - error_s) < Decimal("0.001")
+        pair.client.wait_until_tracking(is_right_again, what="synchronised again")
+
+
+def frozen_reference(chronyd: Chronyd) -> Decimal:
+    """Its reference time once that stays, although there would be several updates in the time that it is watched."""
+    before = chronyd.tracking().ref_time_s
+    for _ in range(20):
+        time.sleep(1)
+        after = chronyd.tracking().ref_time_s
+        if after == before:
+            return after
+        before = after  # the last samples were on their way
+    raise AssertionError("the reference time goes on")
 
 
 def test_a_silent_reference_clock_freezes_its_chronyd() -> None:
@@ -130,10 +151,7 @@ def test_a_silent_reference_clock_freezes_its_chronyd() -> None:
             assert report.reference_id == "50484330"
             assert abs(report.current_correction_s - Decimal("-0.007")) < Decimal("0.0001")
             clock.silence()
-            time.sleep(0.7)
-            frozen = chronyd.tracking().ref_time_s
-            time.sleep(0.7)
-            assert chronyd.tracking().ref_time_s == frozen
+            frozen = frozen_reference(chronyd)
             clock.resume()
             chronyd.wait_until_tracking(lambda report: report.ref_time_s > frozen, what="updated")
 
@@ -155,14 +173,38 @@ def test_a_frozen_chronyd_does_not_answer_until_it_goes_on(monkeypatch: pytest.M
         with pytest.raises(LabError, match=str(chronyd.socket_path)):
             chronyd.tracking()
         chronyd.cont()
-        assert wait_until(lambda: answers(chronyd), timeout_s=5.0)
+        report = chronyd.wait_until_tracking(lambda report: True, what="thawed")
+        assert report.reference_id == "7F7F0101"
 
 
-def answers(chronyd: Chronyd) -> bool:
-    try:
-        return chronyd.tracking().reference_id == "7F7F0101"
-    except LabError:
-        return False
+def test_a_chronyd_that_is_just_thawed_is_talked_to_although_its_queue_is_full() -> None:
+    with Chronyd(LOCAL_CLOCK) as chronyd, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        chronyd.stop()
+        other.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(100_000):
+                other.sendto(b"not a request", str(chronyd.socket_path))
+            raise AssertionError("its queue never became full")
+        thawing = threading.Timer(1.0, chronyd.cont)
+        thawing.start()
+        try:
+            # What chronyc says meanwhile, "506 Cannot talk to daemon", is no last word.
+            assert chronyd.tracking().reference_id == "7F7F0101"
+        finally:
+            thawing.join()
+
+
+def test_who_waits_for_a_chronyd_that_does_not_answer_is_told_what_it_said_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lab, "CHRONYC_TIMEOUT_S", 0.2)
+    with Chronyd(LOCAL_CLOCK) as chronyd:
+        chronyd.stop()
+        with pytest.raises(LabError, match=r"(?s)not synchronised within 0\.1 s; .*'tracking'.*its log:"):
+            chronyd.wait_until_synchronised(timeout_s=0.1)
+        chronyd.kill()
+        with pytest.raises(LabError, match=r"not synchronised before it ended; .*Could not open connection"):
+            chronyd.wait_until_synchronised()
 
 
 def test_a_frozen_chronyd_is_ended_at_the_end() -> None:
@@ -281,8 +323,8 @@ def test_a_signal_to_the_owner_ends_everything(number: signal.Signals, status: i
         *ids, directory = owner.stdout.readline().split()
         assert len(ids) == 4
         owner.send_signal(number)
-        assert owner.wait(10.0) == status
-    assert wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in ids), timeout_s=5.0)
+        assert owner.wait(60.0) == status
+    assert wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in ids), timeout_s=30.0)
     if number == signal.SIGKILL:  # nobody was left to remove it
         shutil.rmtree(directory)
     assert not Path(directory).exists()

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def test_a_wrong_answer_is_called_wrong_and_explained(place: Place) -> None:
 
 
 BROKEN = {
-    "time.sleep(60)": ("timeout", "no answer to compute in 3.0 s"),
+    "time.sleep(60)": ("timeout", "no answer to compute in {timeout_s:.1f} s"),
     "sys.exit(7)": ("crash", "ended with status 7"),
     "os.kill(os.getpid(), signal.SIGSEGV)": ("crash", "ended with status -11"),
     "print('garbage', flush=True); time.sleep(60)": ("bad-answer", "the line isn't JSON"),
@@ -132,12 +133,15 @@ BROKEN = {
 @pytest.mark.parametrize("body", BROKEN)
 def test_a_broken_program_is_reported_as_that_and_never_as_wrong(place: Place, body: str) -> None:
     outcome, words = BROKEN[body]
-    # at the first compute of each program; a fresh one gets no farther either
-    broken = place.adapter(f"if command == 'compute': {body}", timeout_s=3)
-    assert place.run(broken, "--only", PLAIN) == command.FAILED
-    result = place.results[PLAIN]
+    for timeout_s in (3, 30):
+        # at the first compute of each program; a fresh one gets no farther either
+        broken = place.adapter(f"if command == 'compute': {body}", timeout_s=timeout_s)
+        assert place.run(broken, "--only", PLAIN) == command.FAILED
+        result = place.results[PLAIN]
+        if "answer to hello" not in result["explanation"]:
+            break  # otherwise the machine held it up for as long as that
     assert outcome == result["outcome"]
-    assert words in result["explanation"]
+    assert words.replace("{timeout_s:.1f}", f"{timeout_s:.1f}") in result["explanation"]
     assert f"{outcome}: {PLAIN}" in place.out
 
 
@@ -152,11 +156,15 @@ def test_too_slow_is_called_slow(place: Place) -> None:
     slow = place.adapter("if command == 'compute': time.sleep(0.3)", slow_s=0.1)
     assert place.run(slow, "--only", PLAIN) == command.FAILED
     assert place.outcomes[PLAIN] == "slow"
-    assert place.results[PLAIN]["explanation"] == "an answer took 0.3 s; 0.1 s are allowed"
+    took = re.fullmatch(
+        r"an answer took (\d+\.\d) s; 0\.1 s are allowed", place.results[PLAIN]["explanation"]
+    )
+    assert took is not None
+    assert float(took[1]) >= 0.3
 
 
 def test_one_slow_answer_is_forgiven(place: Place) -> None:
-    slow = place.adapter("if command == 'compute' and count == 1: time.sleep(0.3)", slow_s=0.1)
+    slow = place.adapter("if command == 'compute' and count == 1: time.sleep(1.5)", slow_s=1)
     assert place.run(slow, "--only", PLAIN) == command.PASSED
 
 
@@ -488,7 +496,8 @@ def test_a_long_run_shows_its_progress_on_a_terminal(place: Place) -> None:
         "--only",
         "bound.causality",
     ]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=terminal) as process:
+    environment = os.environ | {"TERM": "xterm"}
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=terminal, env=environment) as process:
         os.close(terminal)
         shown = b""
         with contextlib.suppress(OSError):  # the other end is closed
@@ -511,11 +520,11 @@ def test_an_interrupted_run_leaves_no_adapter_behind(place: Place) -> None:
     body = f"open({str(mark)!r}, 'w').write(str(os.getpid())) if command == 'compute' else None\nif command == 'compute': time.sleep(60)"
     words = [sys.executable, "-m", "clockbound_conformance", "run", "--adapter", str(place.adapter(body))]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        deadline_s = time.monotonic() + 30
+        deadline_s = time.monotonic() + 60
         while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline_s:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     assert process.returncode != command.PASSED
     assert "Traceback" not in said
     with pytest.raises(ProcessLookupError):

@@ -19,6 +19,9 @@
 
 enum { LINE_BYTES = 65536, FIELDS_COUNT = 16, CONTEXTS_COUNT = 8, PATH_BYTES = 4096 };
 
+/* An answer to repeat has so many runs, and each of them fits into so many bytes. */
+enum { RUNS_COUNT = 500, RUN_BYTES = 96 };
+
 struct field {
     char *name;
     char *value;
@@ -248,6 +251,65 @@ static void watch(char const *seq, struct request const *request)
     printf("{\"seq\":\"%s\",\"type\":\"watching\"}\n", seq);
 }
 
+static bool same_answer(clockbound_err const *err, clockbound_interval const *interval,
+                        clockbound_err const *before_err, clockbound_interval const *before)
+{
+    if (err != NULL || before_err != NULL)
+        return err != NULL && before_err != NULL && err->kind == before_err->kind;
+    return interval->earliest_ns == before->earliest_ns && interval->latest_ns == before->latest_ns &&
+           interval->clock_status == before->clock_status;
+}
+
+/* `length_bytes` of text so far; returns the length with one run more. */
+static size_t add_run(char *text, size_t length_bytes, int64_t count, clockbound_err const *err,
+                      clockbound_interval const *interval)
+{
+    char *at = text + length_bytes;
+    char const *comma = length_bytes == 0 ? "" : ",";
+    int const added_bytes = err != NULL ? snprintf(at, RUN_BYTES, "%s%" PRId64 " %s", comma, count,
+                                                   clockbound_err_kind_name(err->kind))
+                                        : snprintf(at, RUN_BYTES, "%s%" PRId64 " %" PRId64 " %" PRId64 " %s",
+                                                   comma, count, interval->earliest_ns, interval->latest_ns,
+                                                   clockbound_clock_status_name(interval->clock_status));
+    return length_bytes + (size_t)added_bytes;
+}
+
+/* Ask `count` times in a row, as fast as it goes, and say only where the answer changed. */
+static void repeat(char const *seq, struct request const *request)
+{
+    static char text[RUNS_COUNT * RUN_BYTES];
+    int64_t realtime_ns, monotonic_ns, count;
+    if (!get_int64(request, "realtime_ns", &realtime_ns) ||
+        !get_int64(request, "monotonic_ns", &monotonic_ns) || !get_int64(request, "count", &count) ||
+        count < 1) {
+        answer_unsupported(seq, "realtime_ns, monotonic_ns and count must be 64-bit integers as strings");
+        return;
+    }
+    if (watched.ctx == NULL || strcmp(watched.path, get(request, "segment")) != 0) {
+        answer_unsupported(seq, "repeat is for the path of a watch");
+        return;
+    }
+    size_t length_bytes = 0;
+    int64_t run_count = 0;
+    clockbound_interval before = {0};
+    clockbound_err const *before_err = NULL;
+    for (int runs_count = 1; count > 0; count--) {
+        clockbound_interval interval = {0};
+        clockbound_err const *err = clockbound_now_at(watched.ctx, realtime_ns, monotonic_ns, &interval);
+        if (run_count > 0 && !same_answer(err, &interval, before_err, &before)) {
+            if (runs_count++ == RUNS_COUNT)
+                break; /* this answer isn't told; the next question asks again */
+            length_bytes = add_run(text, length_bytes, run_count, before_err, &before);
+            run_count = 0;
+        }
+        before = interval;
+        before_err = err;
+        run_count++;
+    }
+    add_run(text, length_bytes, run_count, before_err, &before);
+    printf("{\"seq\":\"%s\",\"type\":\"repeated\",\"runs\":\"%s\"}\n", seq, text);
+}
+
 static void hello(char const *seq, struct request const *request)
 {
     char const *protocol = get(request, "protocol");
@@ -258,7 +320,7 @@ static void hello(char const *seq, struct request const *request)
     printf("{\"seq\":\"%s\",\"type\":\"hello\",\"protocol\":\"1\",\"name\":\"clockbound-adapter-c\","
            "\"language\":\"c\","
            "\"library\":\"libclockbound\",\"version\":\"%s\",\"layouts\":[\"1\",\"2\"],"
-           "\"features\":[\"compute\",\"now\",\"watch\"]}\n",
+           "\"features\":[\"compute\",\"now\",\"watch\",\"repeat\"]}\n",
            seq, clockbound_version());
 }
 
@@ -288,6 +350,8 @@ int main(void)
             now(seq, &request);
         else if (strcmp(cmd, "watch") == 0)
             watch(seq, &request);
+        else if (strcmp(cmd, "repeat") == 0)
+            repeat(seq, &request);
         else if (strcmp(cmd, "stop") == 0)
             printf("{\"seq\":\"%s\",\"type\":\"stopped\"}\n", seq);
         else

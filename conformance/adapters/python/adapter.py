@@ -9,6 +9,7 @@ import os
 import sys
 
 PROTOCOL = "1"
+RUNS_LIMIT_COUNT = 500  # in an answer to repeat
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -30,6 +31,12 @@ def interval(answer: client.Interval) -> dict[str, object]:
         "latest_ns": str(answer.latest_ns),
         "status": answer.status.name,
     }
+
+
+def run(count: int, answer: client.Interval | str | None) -> str:
+    if isinstance(answer, client.Interval):
+        return f"{count} {answer.earliest_ns} {answer.latest_ns} {answer.status.name}"
+    return f"{count} {answer}"
 
 
 def open_client(request: dict[str, str]) -> client.ClockBoundClient:
@@ -58,7 +65,7 @@ class Adapter:
                     "library": "clockbound_client",
                     "version": client.__version__,
                     "layouts": ["1", "2"],
-                    "features": ["compute", "now", "watch"],
+                    "features": ["compute", "now", "watch", "repeat"],
                 }
             case "compute":
                 return self.compute(request)
@@ -73,6 +80,8 @@ class Adapter:
                 self.watched_path = request["segment"]
                 self.computes_left_count = int(request["count"])
                 return {"type": "watching"}
+            case "repeat":
+                return self.repeat(request)
             case "stop":
                 return {"type": "stopped"}
             case command:
@@ -89,6 +98,35 @@ class Adapter:
         finally:
             if self.computes_left_count <= 0:
                 self.close_watched()
+
+    def repeat(self, request: dict[str, str]) -> dict[str, object]:
+        """Ask so many times in a row, as fast as it goes, and say only where the answer changed."""
+        if self.watched is None or request["segment"] != self.watched_path:
+            return {"type": "unsupported", "reason": "repeat is for the path of a watch"}
+        ask, realtime_ns, monotonic_ns = (
+            self.watched.now_at,
+            int(request["realtime_ns"]),
+            int(request["monotonic_ns"]),
+        )
+        runs: list[str] = []
+        before: client.Interval | str | None = None
+        run_count = 0
+        for _ in range(int(request["count"])):
+            answer: client.Interval | str
+            try:
+                answer = ask(realtime_ns, monotonic_ns)
+            except client.ClockBoundError as error:
+                answer = error.kind.name
+            if answer != before and run_count:
+                runs.append(run(run_count, before))
+                run_count = 0
+                if len(runs) == RUNS_LIMIT_COUNT:
+                    break  # this answer isn't told; the next question asks again
+            before = answer
+            run_count += 1
+        if run_count:
+            runs.append(run(run_count, before))
+        return {"type": "repeated", "runs": ",".join(runs)}
 
     def close_watched(self) -> None:
         if self.watched is not None:

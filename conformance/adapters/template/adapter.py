@@ -11,13 +11,13 @@ that is done here already. What is missing is your client: the functions say wha
 import json
 import sys
 
-# Who you are. Leave out of FEATURES what your client can't do; begin with compute.
+# Who you are. Leave out of FEATURES what your client can't do; begin with compute. repeat takes what watch takes.
 NAME = "my-client"
 LANGUAGE = "python"
 LIBRARY = "my-library"
 VERSION = "0.0"
 LAYOUTS = ["1", "2"]
-FEATURES = ["compute", "watch", "now"]
+FEATURES = ["compute", "watch", "now", "repeat"]
 
 
 class Refused(Exception):
@@ -94,10 +94,15 @@ def main():
                 watched = open_client(question["segment"], question.get("vmclock"))
                 watched_path, left_count = question["segment"], int(question["count"])
                 answer = {"type": "watching"}
+            elif command == "repeat":
+                if watched is None or question["segment"] != watched_path:
+                    answer = {"type": "unsupported", "reason": "repeat is for the path of a watch"}
+                else:
+                    answer = {"type": "repeated", "runs": repeated(watched, question)}
             elif command == "now":
                 path = question["segment"]
                 if path not in for_now:
-                    for_now[path] = open_client(path, None)
+                    for_now[path] = open_client(path, question.get("vmclock"))
                 answer = interval(now(for_now[path]))
             elif command == "stop":
                 answer = {"type": "stopped"}
@@ -111,6 +116,24 @@ def main():
         print(json.dumps({"seq": question["seq"], **answer}), flush=True)
         if command == "stop":
             return
+
+
+def repeated(client, question):
+    """Ask so many times in a row, and say only where the answer changed: at most 500 times."""
+    readings = int(question["realtime_ns"]), int(question["monotonic_ns"])
+    runs = []  # how many equal answers, and the answer
+    for _ in range(int(question["count"])):
+        try:
+            answer = "{} {} {}".format(*now_at(client, *readings))
+        except Refused as refused:
+            answer = str(refused)
+        if runs and runs[-1][1] == answer:
+            runs[-1][0] += 1
+        elif len(runs) < 500:
+            runs.append([1, answer])
+        else:
+            break
+    return ",".join(f"{count} {answer}" for count, answer in runs)
 
 
 def interval(found):

@@ -16,9 +16,8 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
-from clockbound_conformance import demo, report, rules, smoke, vectors
+from clockbound_conformance import demo, exercises, files, outputs, report, results, rules, smoke, vectors
 from clockbound_conformance._vocabulary import VERSION
 from clockbound_conformance.adapter import AdapterNotStarted, AdapterOtherProtocol
 from clockbound_conformance.config import (
@@ -70,8 +69,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--jsonl", type=Path, metavar="FILE", help="write every question, answer and verdict")
     run.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit report")
+    outputs.add_options(run)
     run.add_argument("--verbose", action="store_true", help="show every failure, not the first few")
     run.add_argument("--no-progress", action="store_true", help="show no progress")
+
+    reported = commands.add_parser(
+        "report",
+        help="put reports of --jsonl side by side",
+        description="Makes one report of those that --jsonl wrote, of different clients, or of one on different machines.",
+        epilog=EPILOG,
+        formatter_class=parser.formatter_class,
+    )
+    reported.add_argument("files", nargs="+", type=Path, metavar="RESULTS.jsonl")
+    outputs.add_options(reported)
+
+    exercises.add_commands(commands, EPILOG, parser.formatter_class)
 
     smoked = commands.add_parser(
         "smoke",
@@ -117,6 +129,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         match options.command:
             case "run":
                 return _run(options)
+            case "report":
+                return _report(options)
+            case "live":
+                return PASSED if exercises.run_live(options) else FAILED
+            case "torture":
+                return PASSED if exercises.run_torture(options) else FAILED
             case "smoke":
                 return PASSED if smoke.check(load_adapter(options.adapter), sys.stdout) else FAILED
             case _:
@@ -153,6 +171,7 @@ def _chosen(collection: vectors.Collection, only: Sequence[str]) -> tuple[vector
 
 def _run(options: argparse.Namespace) -> int:
     began_ns = time.monotonic_ns()
+    outputs.check_distinct((options.jsonl, options.junit, options.html, options.badge, options.markdown))
     configs = load_adapters(options.adapter)
     collection = vectors.load()
     chosen = _chosen(collection, options.only)
@@ -164,12 +183,16 @@ def _run(options: argparse.Namespace) -> int:
     summaries = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(unwinding_on_signals())
-        lines = report.Lines(_opened(stack, options.jsonl))
-        junit = _opened(stack, options.junit)
+        lines = report.Lines(outputs.opened(stack, options.jsonl))
+        junit = outputs.opened(stack, options.junit)
+        others = outputs.Outputs(stack, options)
         folder = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="clockbound-conformance-", dir=_memory()))
+            stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="clockbound-conformance-", dir=files.memory_folder())
+            )
         )
-        lines.write(report.run_record(collection, chosen, options.only, configs))
+        run = report.run_record(collection, chosen, options.only, configs)
+        lines.write(run)
         for number, config in enumerate(configs):
             place = folder / str(number)
             place.mkdir()
@@ -179,23 +202,21 @@ def _run(options: argparse.Namespace) -> int:
             summaries.append(summary)
         status = PASSED if all(summary.passed for summary in summaries) else FAILED
         if junit is not None:
-            junit.write(report.junit(summaries).decode())
+            junit.write(report.junit(run["started_utc"], summaries).decode())
         lines.write(report.end_record(status, time.monotonic_ns() - began_ns))
+        if others:
+            others.write(results.of_run(lines.records))
     return status
 
 
-def _memory() -> str | None:
-    """Where files are in memory, as segments are; None for the usual place."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-
-def _opened(stack: contextlib.ExitStack, path: Path | None) -> IO[str] | None:
-    if path is None:
-        return None
-    try:
-        return stack.enter_context(path.open("w", encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+def _report(options: argparse.Namespace) -> int:
+    written = (options.html, options.badge, options.markdown)
+    outputs.check_distinct((*options.files, *written))
+    found = results.read(options.files)
+    with contextlib.ExitStack() as stack:
+        outputs.Outputs(stack, options).write(found)
+    print(results.text(found))
+    return PASSED if found.passed else FAILED
 
 
 def _run_one(

@@ -146,9 +146,9 @@ class Adapter:
             monotonic_ns=str(monotonic_ns),
         )
 
-    def now(self, segment: Path) -> Answer:
+    def now(self, segment: Path, *, vmclock: Path | None = None) -> Answer:
         """Ask for the interval that contains true time now, from a context that stays open."""
-        return self._ask("now", segment=str(segment))
+        return self._ask("now", segment=str(segment), vmclock=vmclock)
 
     def watch(
         self, segment: Path, *, count: int, vmclock: Path | None = None
@@ -160,6 +160,21 @@ class Adapter:
         answer = _answer(message)
         assert not isinstance(answer, Interval)
         return answer
+
+    def repeat(
+        self, segment: Path, *, realtime_ns: int, monotonic_ns: int, count: int
+    ) -> Unsupported | list[tuple[int, str]]:
+        """Ask ``count`` times in a row, from the context of a watch on ``segment``; runs as in protocol.runs_of."""
+        message = self._request(
+            "repeat",
+            segment=str(segment),
+            realtime_ns=str(realtime_ns),
+            monotonic_ns=str(monotonic_ns),
+            count=str(count),
+        )
+        if message["type"] == "repeated":
+            return protocol.runs_of(message)
+        return Unsupported(message["reason"])
 
     def stop(self) -> None:
         """Ask the adapter to end and see that it does, with exit status 0."""

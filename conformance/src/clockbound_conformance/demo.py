@@ -22,7 +22,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,8 @@ MOST_SECONDS = 1800.0  # more, and the stopped server's share outlasts the 1000 
 SYNCHRONISED_SHARE, STOPPED_SHARE = 0.25, 0.45  # the rest of the time belongs to the return
 READING_INTERVAL_S = 0.1
 ROW_INTERVAL_S = 1.0
-SEGMENT_TIMEOUT_S = 15.0
+SEGMENT_TIMEOUT_S = 30.0
+PATIENCE_S = 30.0  # how much longer a phase may last on a machine that is too busy to show it in its time
 
 EXIT_WRONG, EXIT_NOT_SET_UP, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -96,7 +97,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--seconds",
         type=_seconds,
         default=DEFAULT_SECONDS,
-        help="how long, after set-up (default: %(default)g)",
+        help="how long, after set-up, unless the machine is too busy to show each phase in its time (default: %(default)g)",
     )
     parser.add_argument(
         "--c-adapter",
@@ -161,13 +162,18 @@ class Stage:
     def truth(self) -> Truth | None:
         return self.tally.truth
 
-    def play(self, seconds: float) -> list[Reading]:
-        """Take readings for so long, print a row a second and at each change of status, return the readings."""
+    def play(
+        self, seconds: float, until: Callable[[list[Reading]], bool] = lambda readings: True
+    ) -> list[Reading]:
+        """Take readings for so long, print a row a second and at each change of status, return the readings.
+
+        It takes longer, but at most by ``PATIENCE_S``, where ``until`` doesn't hold for the readings yet.
+        """
         readings: list[Reading] = []
         end_s = time.monotonic() + seconds
         row_s = time.monotonic()
         shown_status = None
-        while (now_s := time.monotonic()) < end_s:
+        while (now_s := time.monotonic()) < end_s or (now_s < end_s + PATIENCE_S and not until(readings)):
             self._see_daemon_runs()
             reading = take_reading(self.segment, self.adapters)
             if reading is None:
@@ -179,7 +185,7 @@ class Stage:
                 self.screen.say(self.screen.table.row(reading, self.truth))
                 shown_status = reading.status
                 row_s += ROW_INTERVAL_S if now_s >= row_s else 0.0
-            time.sleep(max(0.0, min(READING_INTERVAL_S, end_s - time.monotonic())))
+            time.sleep(READING_INTERVAL_S)
         return readings
 
     def _see_daemon_runs(self) -> None:
@@ -327,13 +333,20 @@ def _wait_for_segment(stage: Stage, *, synchronised: bool) -> None:
 
 def _show_pair(options: argparse.Namespace, stage: Stage, server: Chronyd) -> int:
     screen = stage.screen
-    synchronised = stage.play(options.seconds * SYNCHRONISED_SHARE)
+    synchronised = stage.play(
+        options.seconds * SYNCHRONISED_SHARE, lambda readings: _ends_with(readings, "SYNCHRONIZED")
+    )
     screen.step("Stopping the server: nobody tells chronyd the time any more")
     server.terminate()
-    stopped = stage.play(options.seconds * STOPPED_SHARE)
+    stopped = stage.play(
+        options.seconds * STOPPED_SHARE, lambda readings: _ends_with(readings, *["FREE_RUNNING"] * 2)
+    )
     screen.step("Starting the server again")
     server.start()
-    back = stage.play(options.seconds * (1 - SYNCHRONISED_SHARE - STOPPED_SHARE))
+    back = stage.play(
+        options.seconds * (1 - SYNCHRONISED_SHARE - STOPPED_SHARE),
+        lambda readings: not _missing(synchronised, stopped, readings),
+    )
     return _summarise(stage, _missing(synchronised, stopped, back))
 
 
@@ -348,6 +361,10 @@ def _show_own_chronyd(options: argparse.Namespace, stage: Stage) -> int:
     return code
 
 
+def _ends_with(readings: list[Reading], *statuses: str) -> bool:
+    return [reading.status for reading in readings[-len(statuses) :]] == [*statuses]
+
+
 def _missing(synchronised: list[Reading], stopped: list[Reading], back: list[Reading]) -> list[str]:
     """Say which parts of the demonstration were not seen."""
     widths = [reading.interval.width_ns for reading in stopped if reading.interval is not None]
@@ -358,8 +375,9 @@ def _missing(synchronised: list[Reading], stopped: list[Reading], back: list[Rea
     ]
     last = back[-1] if back else None
     checks = {
-        "SYNCHRONIZED throughout at first": bool(synchronised)
-        and all(reading.status == "SYNCHRONIZED" for reading in synchronised),
+        # A chronyd that a busy machine holds up for longer than the daemon waits makes it FREE_RUNNING for a moment.
+        "SYNCHRONIZED at first": _ends_with(synchronised, "SYNCHRONIZED")
+        and all(reading.status in ("SYNCHRONIZED", "FREE_RUNNING") for reading in synchronised),
         "FREE_RUNNING after the server had stopped": bool(free_running)
         and stopped[-1].status == "FREE_RUNNING",
         "a bound that grew at every reading while free-running": len(free_running) > 1

@@ -44,9 +44,12 @@ INSTALL_CHRONY = (
     "install chrony, for example with `sudo apt-get install --no-install-recommends chrony` "
     "(chronyd and chronyc; the laboratory never uses the machine's own)"
 )
-START_TIMEOUT_S = 10.0
-SYNCHRONISE_TIMEOUT_S = 20.0
-CHRONYC_TIMEOUT_S = 5.0
+# Patient: a busy machine may hold a chronyd up for seconds, and only a fault waits for so long.
+START_TIMEOUT_S = 30.0
+SYNCHRONISE_TIMEOUT_S = 60.0
+CHRONYC_TIMEOUT_S = 20.0
+CHRONYC_PAUSE_S = 0.05
+CANNOT_TALK = "506 Cannot talk to daemon"
 ENDPOINT_ATTEMPTS_COUNT = 20
 UNIX_PATH_LIMIT_BYTES = 107
 
@@ -200,21 +203,33 @@ def parse_tracking(line: str) -> Tracking:
     return Tracking._make([fields[0], fields[1], int(fields[2]), *numbers, fields[13]])
 
 
+class NoAnswerError(LabError):
+    """A chronyd that there may well be didn't answer, or refused a command."""
+
+
 def chronyc(socket_path: Path, *words: str) -> str:
-    """Give the chronyd behind ``socket_path`` a command (``reset sources``, say); return what chronyc printed."""
+    """Give the chronyd behind ``socket_path`` a command (``reset sources``, say); return what chronyc printed.
+
+    A chronyd that can't be talked to at the moment is tried again until ``CHRONYC_TIMEOUT_S`` have passed: its queue is
+    full while it is busy, or after it was frozen. Raise NoAnswerError then, and at once where it answers with a refusal.
+    """
     program = find_program("chronyc", remedy=INSTALL_CHRONY)
     command = [str(program), "-h", str(socket_path), "-c", "-n", *words]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=CHRONYC_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise LabError(
-            f"{socket_path}: no answer to {' '.join(words)!r} within {CHRONYC_TIMEOUT_S} s"
-        ) from None
-    if done.returncode != 0:
-        raise LabError(
-            f"{socket_path}: chronyc {' '.join(words)} failed: {(done.stdout + done.stderr).strip()}"
-        )
-    return done.stdout
+    deadline_s = time.monotonic() + CHRONYC_TIMEOUT_S
+    while True:
+        left_s = max(deadline_s - time.monotonic(), CHRONYC_PAUSE_S)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=left_s, check=False)
+        except subprocess.TimeoutExpired:
+            raise NoAnswerError(
+                f"{socket_path}: no answer to {' '.join(words)!r} within {CHRONYC_TIMEOUT_S} s"
+            ) from None
+        if done.returncode == 0:
+            return done.stdout
+        said = (done.stdout + done.stderr).strip()
+        if CANNOT_TALK not in said or time.monotonic() >= deadline_s:
+            raise NoAnswerError(f"{socket_path}: chronyc {' '.join(words)} failed: {said}")
+        time.sleep(CHRONYC_PAUSE_S)
 
 
 def tracking(socket_path: Path) -> Tracking:
@@ -332,7 +347,7 @@ class Chronyd:
                 f"belong to user {self.directory.user} and that user's primary group; it said:\n"
                 f"{process.log_tail()}{_apparmor_remedy()}"
             )
-        self.tracking()
+        self.wait_until_tracking(lambda report: True, what="answering commands", timeout_s=START_TIMEOUT_S)
 
     def restart(self) -> None:
         """End it as an operator would and start it again."""
@@ -368,14 +383,19 @@ class Chronyd:
     ) -> Tracking:
         """Wait until its tracking report meets ``condition`` (described by ``what``) and return that report."""
         deadline_s = time.monotonic() + timeout_s
-        while not condition(report := self.tracking()):
-            if time.monotonic() >= deadline_s:
-                raise LabError(
-                    f"{self.name}: not {what} within {timeout_s} s; last report {report}; its log:\n"
-                    f"{self.process.log_tail()}"
-                )
-            time.sleep(0.05)
-        return report
+        while True:
+            try:
+                report = self.tracking()
+            except NoAnswerError as error:  # not yet
+                last = str(error)
+            else:
+                if condition(report):
+                    return report
+                last = f"last report {report}"
+            if not self.running or time.monotonic() >= deadline_s:
+                why = f"within {timeout_s} s" if self.running else "before it ended"
+                raise LabError(f"{self.name}: not {what} {why}; {last}; its log:\n{self.process.log_tail()}")
+            time.sleep(CHRONYC_PAUSE_S)
 
     def wait_until_synchronised(self, *, timeout_s: float = SYNCHRONISE_TIMEOUT_S) -> Tracking:
         """Wait until it has selected a source."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-TERMINATE_TIMEOUT_S = 3.0
+TERMINATE_TIMEOUT_S = 20.0  # only a program that hangs takes it
 POLL_INTERVAL_S = 0.02
 LOG_TAIL_BYTES = 4096
 

@@ -14,7 +14,8 @@ from clockbound_conformance import schema
 from clockbound_conformance._vocabulary import ClockStatus, ErrorKind
 
 VERSION = "1"
-FEATURES = ("compute", "now", "watch")
+FEATURES = ("compute", "now", "watch", "repeat")
+RUNS_LIMIT_COUNT = 500  # in one answer to repeat
 
 _STATUSES = tuple(status.name for status in ClockStatus)
 _KINDS = tuple(kind.name for kind in ErrorKind if kind is not ErrorKind.NONE)
@@ -23,9 +24,11 @@ _TYPES = {
     "compute": ("interval", "error", "unsupported"),
     "now": ("interval", "error", "unsupported"),
     "watch": ("watching", "error", "unsupported"),
+    "repeat": ("repeated", "unsupported"),
     "stop": ("stopped",),
 }
 _SHOWN_CHARACTERS = 300
+RUNS_EXAMPLE = "3 1699999999998950000 1700000000001050000 SYNCHRONIZED,1 SEGMENT_NOT_INITIALIZED"
 INDENTED = "an answer stands on one line; switch off indentation in the JSON library"
 
 
@@ -62,7 +65,30 @@ def read_answer(line: bytes, question: dict[str, Any]) -> dict[str, Any]:
     definition = f"answer-{kind}"
     if schema.fault("protocol", message, definition) is not None:
         raise ProtocolError(_fields_fault(message, definition))
+    if kind == "repeated":
+        _check_runs(message["runs"], int(question["count"]))
     return message
+
+
+def runs_of(message: dict[str, Any]) -> list[tuple[int, str]]:
+    """The runs of an answer to repeat: how many, and ``EARLIEST_NS LATEST_NS STATUS`` or the kind of an error."""
+    return [
+        (int(count), answer)
+        for count, _, answer in (run.partition(" ") for run in message["runs"].split(","))
+    ]
+
+
+def _check_runs(runs: str, asked_count: int) -> None:
+    counts = [int(run.partition(" ")[0]) for run in runs.split(",")]
+    if len(counts) > RUNS_LIMIT_COUNT:
+        raise ProtocolError(
+            f"{len(counts)} runs; stop reading before an answer begins run {RUNS_LIMIT_COUNT + 1}"
+        )
+    if sum(counts) > asked_count or (sum(counts) < asked_count and len(counts) < RUNS_LIMIT_COUNT):
+        raise ProtocolError(
+            f"the runs are {sum(counts)} answers, but {asked_count} were asked for; there are fewer only where there "
+            f"are {RUNS_LIMIT_COUNT} runs"
+        )
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -138,6 +164,8 @@ def _value_fault(name: str, value: Any, wanted: dict[str, Any]) -> str | None:
     reference = wanted.get("$ref", "").removeprefix("#/$defs/")
     if reference == "int64":
         return _int64_fault(name, value)
+    if reference == "runs":
+        return _runs_fault(value)
     if reference in ("status", "kind"):
         words = _STATUSES if reference == "status" else _KINDS
         if value in words:
@@ -152,6 +180,16 @@ def _value_fault(name: str, value: Any, wanted: dict[str, Any]) -> str | None:
     ):
         return f'{name} is {json.dumps(value)}; it must be a list of strings, such as ["1", "2"]'
     return None
+
+
+def _runs_fault(value: Any) -> str | None:
+    if not isinstance(value, str) or not value:
+        return f"runs is {json.dumps(value)[:_SHOWN_CHARACTERS]}; it must be a text such as {RUNS_EXAMPLE!r}"
+    one = schema.validator("protocol", "runs")
+    wrong = next((run for run in value.split(",") if not one.is_valid(run)), None)
+    if wrong is None:
+        return None
+    return f"runs has {wrong!r}, which is no run of answers; runs look so: {RUNS_EXAMPLE!r}"
 
 
 def _int64_fault(name: str, value: Any) -> str | None:

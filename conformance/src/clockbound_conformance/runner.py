@@ -255,7 +255,7 @@ class Stage:
         for name in ("realtime_ns", "monotonic_ns", "count", "expected"):
             record[name] = step[name]
         right = {judge.expected_answer(each): each for each in step["expected"]["answers"]}
-        segments = [both[self.byte_order] for both in step["segments"]]
+        segments = record["segments"] = [both[self.byte_order] for both in step["segments"]]
         seen = set()
         with self._writer(segments, None):
             for _ in range(int(step["count"])):
@@ -276,8 +276,8 @@ class Stage:
         )
 
     def _now_busy(self, step: Step, record: dict[str, Any]) -> None:
-        record["ahead_ns"] = step["ahead_ns"]
-        with self._writer([step["segment"][self.byte_order]], int(step["ahead_ns"])):
+        record["ahead_ns"], record["segments"] = step["ahead_ns"], [step["segment"][self.byte_order]]
+        with self._writer(record["segments"], int(step["ahead_ns"])):
             self._ask_now(step, record, None)
 
     @contextlib.contextmanager

@@ -235,6 +235,31 @@ def _watch(stage: Stage) -> None:
         ) from None
 
 
+def _repeat(stage: Stage) -> None:
+    layout = _layouts(stage)[0]
+    data = stage.put(layout)
+    opened = stage.adapter.watch(stage.segment, vmclock=stage.vmclock, count=1)
+    if isinstance(opened, Unsupported):
+        _supported(opened)
+    if isinstance(opened, Refusal):
+        raise _WrongError(f"watch refused a good segment with {opened.kind}")
+    runs = stage.adapter.repeat(stage.segment, realtime_ns=REALTIME_NS, monotonic_ns=MONOTONIC_NS, count=1000)
+    if isinstance(runs, Unsupported):
+        _supported(runs)
+        return
+    right = oracle.answer(
+        data, realtime_ns=REALTIME_NS, monotonic_ns=MONOTONIC_NS, byte_order=stage.config.byte_order
+    )
+    assert isinstance(right, Interval)
+    expected = f"{right.earliest_ns} {right.latest_ns} {right.status}"
+    if wrong := [answer for _, answer in runs if answer != expected]:
+        raise _WrongError(f"the segment stood still, so every answer is {expected}, not {wrong[0]}")
+    if len(runs) != 1:
+        raise _WrongError(
+            f"{len(runs)} runs of equal answers; equal answers that follow each other are one run"
+        )
+
+
 def _now(stage: Stage) -> None:
     seconds, rest_ns = divmod(time.monotonic_ns(), S)
     stage.put(
@@ -262,6 +287,7 @@ CHECKS = (
     Check("passes the VMClock page's path on", _page, "compute"),
     Check("closes what it opens", _many, "compute"),
     Check("keeps a context open for a watch", _watch, "watch"),
+    Check("repeats a question", _repeat, "repeat"),
     Check("reads the clocks for now", _now, "now"),
 )
 

@@ -1,0 +1,3 @@
+module example.com/clockbound
+
+go 1.19
