@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
+import re
 import socket
 import sys
+import time
 from collections import deque
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pytest
 from clockbound_conformance.processes import ManagedProcess, wait_until
 from clockbound_daemon._candm import CandmCommand, unpack_tracking_reply
 from clockbound_daemon._layout import (
+    ClockStatus,
     SegmentRecord,
     Vmclock,
     pack_vmclock,
@@ -24,8 +30,13 @@ from clockbound_daemon.chrony import ChronydError, NoAnswerError
 from clockbound_daemon.errors import NoSampleError
 from clockbound_daemon.service import SystemClock
 from clockbound_spec.candm import TRACKING_REPLY, TRACKING_REQUEST
+from held_up import LOOK_INTERVAL_S, GapWatch
 
 SECOND_NS = 1_000_000_000
+#: What other processes do is waited for as long: a busy machine may hold them up, and only a fault takes the time.
+WAIT_S = 30.0
+#: Lines for the end of the run.
+LINES = pytest.StashKey[list[str]]()
 COARSE_TICK_NS = 4_000_000
 NTP_SOURCE = 0x7F450101
 REALTIME_NS = 1_700_000_000 * SECOND_NS
@@ -90,6 +101,12 @@ def reply(sequence: int = 7, **changes: Any) -> bytes:
     """A TRACKING reply as chronyd sends it, built by construct from the spec's declaration."""
     built: bytes = TRACKING_REPLY.build(reply_fields(sequence, **changes))
     return built
+
+
+def descriptors_count() -> int:
+    """Those of this process that are open; those that earlier tests left to the garbage collector are not."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
 
 
 class FakeClock(SystemClock):
@@ -246,7 +263,7 @@ class FakeChronyd:
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
-        self.socket.settimeout(5)
+        self.socket.settimeout(WAIT_S)
         self.client = ""
         self.sequences: list[int] = []
 
@@ -262,8 +279,17 @@ class FakeChronyd:
             self.socket.sendto(datagram, self.client)
 
 
+def consistent(segment: Path) -> SegmentRecord | None:
+    """What is in a segment of layout 2; None while it is being written."""
+    before, after = segment.read_bytes(), segment.read_bytes()
+    record = unpack_segment_v2(before)
+    return record if before == after and not record.generation % 2 else None
+
+
 class Daemon(ManagedProcess):
     """The daemon as a process of its own, on segments in `run_dir`."""
+
+    _changes_count = 0  # changes of the status that the log tells of and that are done with
 
     def __init__(
         self,
@@ -276,6 +302,10 @@ class Daemon(ManagedProcess):
     ) -> None:
         """`within` is a command that runs another, in a namespace say."""
         self.run_dir = run_dir
+        self.log_path = log_path
+        self._changes_count = len(
+            self._changes()
+        )  # those of the daemons before it that wrote into the same file
         command = [*within, sys.executable, *program, "--max-drift-rate", "50"]
         command += ["--run-dir", str(run_dir), "--chronyd-socket", str(chronyd_socket), *options]
         super().__init__(command, log_path=log_path)
@@ -285,21 +315,62 @@ class Daemon(ManagedProcess):
 
     def layout_2(self) -> SegmentRecord:
         """A consistent snapshot: the same even generation before and after."""
-        while True:
-            before = unpack_segment_v2((self.run_dir / "shm0").read_bytes())
-            after = unpack_segment_v2((self.run_dir / "shm0").read_bytes())
-            if before == after and not before.generation % 2:
-                return before
+        deadline_s = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline_s:
+            if (record := consistent(self.run_dir / "shm0")) is not None:
+                return record
+        raise AssertionError(f"an update without an end: {self.log()}")
 
-    def wait_for(self, status: int, timeout_s: float = 10.0) -> SegmentRecord:
-        """The first record of `status`."""
+    def wait_for(self, status: int, timeout_s: float = WAIT_S) -> SegmentRecord:
+        """The first record that is seen of `status`, which has to last long enough to be seen."""
+        record = None
 
         def there() -> bool:
+            nonlocal record
+            assert self.running, self.log()
+            record = self.layout_2() if (self.run_dir / "shm0").exists() else None
+            return record is not None and record.clock_status == status
+
+        assert wait_until(there, timeout_s=timeout_s, interval_s=0.005), self.log()
+        assert record is not None
+        self._heard(status)
+        return record
+
+    def wait_to_pass(self, status: int) -> None:
+        """Until it is in `status`, or has been since the last wait; for one that may be over before anybody looks."""
+
+        def passed() -> bool:
+            if self._heard(status):
+                return True
             assert self.running, self.log()
             return (self.run_dir / "shm0").exists() and self.layout_2().clock_status == status
 
-        assert wait_until(there, timeout_s=timeout_s, interval_s=0.005), self.log()
-        return self.layout_2()
+        assert wait_until(passed, timeout_s=WAIT_S, interval_s=0.005), self.log()
+
+    def wait_for_log(self, text: str, count: int = 1) -> None:
+        """Until it has logged `text`, so many times."""
+        assert wait_until(lambda: self.log().count(text) >= count, timeout_s=WAIT_S), self.log()
+
+    def _changes(self) -> list[str]:
+        """To which statuses it changed, as the log tells."""
+        return re.findall(r"\w+ -> (\w+), bound", self.log()) if self.log_path.exists() else []
+
+    def _heard(self, status: int) -> bool:
+        """Whether the log tells of a change to `status` that nobody has waited for; it, and those before it, are done with."""
+        changes, name = self._changes(), ClockStatus(status).name
+        if name not in changes[self._changes_count :]:
+            return False
+        self._changes_count = changes.index(name, self._changes_count) + 1
+        return True
+
+    def longest_gap_s(self, seconds: float) -> float:
+        """The longest time between two publishes while so many seconds pass; the machine's doing doesn't count."""
+        deadline_s = time.monotonic() + seconds
+        watch = GapWatch(self.pid, self.layout_2().generation)
+        while time.monotonic() < deadline_s:
+            time.sleep(LOOK_INTERVAL_S)
+            watch.look(self.layout_2().generation, lambda: self.pid)
+        return watch.longest_ns / SECOND_NS
 
     def events(self) -> list[dict[str, Any]]:
         """What it logged, when run with --json-output."""

@@ -18,7 +18,7 @@ def promtool(*arguments: str, given: str = "") -> str:
     """What Prometheus' checker has to say; nothing is praise."""
     program = find_program("promtool", remedy="install Debian's package prometheus")
     done = subprocess.run(
-        [program, *arguments], check=False, input=given, capture_output=True, text=True, timeout=60
+        [program, *arguments], check=False, input=given, capture_output=True, text=True, timeout=300
     )
     return done.stdout + done.stderr
 

@@ -2,7 +2,8 @@
 
 ORDER is a JSON object: run_dir, vmclock (a path or null), adapter (the program around the C library), clients (names
 out of CLIENTS), truth (offset_ns, rate_ppb, epoch_realtime_ns; null: live answers aren't asked for) and pause_s. It says
-"reading" when all have read, and reads until its input ends. Then it prints what was counted, one JSON object.
+"reading" when all have read, and reads until its input ends. Meanwhile it says which client has seen which status for the
+first time, two words separated by a tab. In the end it prints what was counted, one JSON object.
 
 Every answer to given readings of the clocks has to be the one that the conformance suite's oracle gives for a record that
 was whole in the segment around that moment: anything else is torn. Every live answer that can be relied on has to contain
@@ -32,6 +33,7 @@ from clockbound_client import (
 from clockbound_conformance import oracle
 from clockbound_conformance.adapter import Adapter, AdapterFailure
 from clockbound_conformance.answers import Interval, Refusal
+from held_up import LOOK_INTERVAL_S, GapWatch, writer_of
 
 SECOND_NS = 1_000_000_000
 TRUSTED = ("SYNCHRONIZED", "FREE_RUNNING")
@@ -42,9 +44,6 @@ GENERATION = slice(14, 16)
 SUPPORT = slice(72, 76)  # layout 2: whether clients have to look at the VMClock page
 WHOLE_ATTEMPTS_COUNT = 100
 RECORDS_COUNT = 64
-LOOK_INTERVAL_S = 0.002
-#: Longer than that between two looks, and it was the watch that was held up.
-LONGEST_LOOK_NS = 20_000_000
 EXAMPLES_COUNT = 5
 POORER = 10  # of the processor, so that the daemon gets what it needs
 
@@ -198,6 +197,9 @@ class Reader:
     def _contains(self, status: str, earliest_ns: int, latest_ns: int, before_ns: int, after_ns: int) -> None:
         """The clock was read at some moment between the two."""
         self.counts["reads"] += 1
+        if status not in self.statuses:
+            # One write of a short line to a pipe: those of several clients don't mix.
+            os.write(sys.stdout.fileno(), f"{self.name}\t{status}\n".encode())
         self.statuses[status] = self.statuses.get(status, 0) + 1
         if status not in TRUSTED:
             return
@@ -254,33 +256,32 @@ class Gaps:
     """Looks how long nothing is published."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        self._segment = Segment(Path(order["run_dir"]) / "shm0")
-        self.publishes_count = self.wraps_count = self.zeros_count = self.longest_ns = 0
+        self._run_dir = Path(order["run_dir"])
+        self._segment = Segment(self._run_dir / "shm0")
+        self._watch: GapWatch | None = None
+        self.publishes_count = self.wraps_count = self.zeros_count = 0
 
     def read(self, is_over: Callable[[], bool], began: Callable[[], None]) -> None:
-        generation, waited_ns, looked_ns = self._segment.generation(), 0, time.monotonic_ns()
-        identity = self._segment.identity
+        generation, identity = self._segment.generation(), self._segment.identity
+        self._watch = GapWatch(writer_of(self._run_dir), generation)
         began()
         while not is_over():
             time.sleep(LOOK_INTERVAL_S)
-            now_ns = time.monotonic_ns()
-            waited_ns += min(now_ns - looked_ns, LONGEST_LOOK_NS)
-            looked_ns = now_ns
             found = self._segment.generation()
+            self._watch.look(found, lambda: writer_of(self._run_dir))
             if found != generation:
                 if found is not None and generation is not None and identity == self._segment.identity:
                     self.publishes_count += (found // 2 - generation // 2) % 32767
                     self.wraps_count += found < generation
-                generation, waited_ns, identity = found, 0, self._segment.identity
+                generation, identity = found, self._segment.identity
             self.zeros_count += found == 0
-            self.longest_ns = max(self.longest_ns, waited_ns)
 
     def report(self) -> dict[str, Any]:
         return {
             "publishes": self.publishes_count,
             "wraps": self.wraps_count,
             "zeros": self.zeros_count,
-            "longest_ns": self.longest_ns,
+            "longest_ns": 0 if self._watch is None else self._watch.longest_ns,
         }
 
 

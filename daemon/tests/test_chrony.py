@@ -18,7 +18,7 @@ from clockbound_daemon import candm, chrony
 from clockbound_daemon.chrony import RECEIVE_LIMIT_COUNT, ChronyClient
 from clockbound_daemon.errors import NoSampleError
 from clockbound_spec.candm import REPLY_HEADER
-from daemon_support import FakeChronyd, reply
+from daemon_support import WAIT_S, FakeChronyd, descriptors_count, reply
 
 NOBODY = 65534
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
@@ -175,7 +175,7 @@ def test_ten_thousand_queued_answers_are_taken_in_small_portions(
     flooding = threading.Thread(target=flood)
     flooding.start()
     turns_count, sample = 0, None
-    while sample is None and select.select([client], [], [], 5)[0]:
+    while sample is None and select.select([client], [], [], WAIT_S)[0]:
         sample = client.receive()
         turns_count += 1
     flooding.join()
@@ -401,7 +401,7 @@ def test_a_living_socket_of_the_same_name_is_named(
 
 
 def test_descriptors_are_not_leaked(client: ChronyClient, fake: FakeChronyd, directory: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors_count()
     for _ in range(10):
         assert answered(client, fake)
         client.ask()
@@ -410,4 +410,4 @@ def test_descriptors_are_not_leaked(client: ChronyClient, fake: FakeChronyd, dir
         with pytest.raises(NoSampleError):
             ChronyClient(str(directory / "nowhere")).ask()
     client.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors_count() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from clockbound_conformance.processes import wait_until
 from clockbound_daemon._layout import ClockStatus
 from clockbound_daemon.chrony import BusyError
 from clockbound_daemon.service import REPLY_TIMEOUT_NS, SystemClock
@@ -18,6 +20,7 @@ from daemon_support import (
     MONOTONIC_NS,
     SAMPLE_BOUND_NS,
     SECOND_NS,
+    WAIT_S,
     FakeSignals,
     ScriptedChronyd,
     tracking,
@@ -222,15 +225,16 @@ class Watching:
         self.published_ns.append(monotonic_ns)
 
 
-def run_for(stage: Stage, seconds: float, after: Callable[[], None] = lambda: None) -> None:
-    """Let the loop run on real clocks until a signal ends it."""
+def run_during(stage: Stage, wait: Callable[[], None]) -> None:
+    """Let the loop run on real clocks until `wait`, in another thread, has returned."""
     signals = Signals()
 
     def end() -> None:
-        after()
-        time.sleep(seconds)
-        signals.stopping = True
-        os.write(signals._written, b".")
+        try:
+            wait()
+        finally:
+            signals.stopping = True
+            os.write(signals._written, b".")
 
     ending = threading.Thread(target=end)
     ending.start()
@@ -251,18 +255,32 @@ def live(logged: Logged, outside: Watching) -> Stage:
 def test_those_outside_are_served_when_they_knock(logged: Logged) -> None:
     outside = Watching(lambda: None)
     stage = live(logged, outside)
-    run_for(stage, 0.5, lambda: (time.sleep(0.3), os.write(outside.write, b"."))[0])
+    knocked_ns = []
+
+    def knock() -> None:
+        assert wait_until(lambda: len(outside.served_ns) > 0, timeout_s=WAIT_S)
+        time.sleep(0.3)
+        knocked_ns.append(time.monotonic_ns())
+        os.write(outside.write, b".")
+        assert wait_until(lambda: len(outside.served_ns) > 2, timeout_s=WAIT_S)
+
+    run_during(stage, knock)
     # At the start, and then again and again, because nobody takes what is there to be read.
-    assert outside.served_ns[1] - outside.served_ns[0] >= 250_000_000
-    assert len(outside.served_ns) > 2
+    assert outside.served_ns[1] >= knocked_ns[0]
 
 
 def test_those_outside_are_served_when_their_time_has_come(logged: Logged) -> None:
     begun_ns = time.monotonic_ns()
     outside = Watching(lambda: max(begun_ns + 200_000_000, time.monotonic_ns() + 50_000_000))
-    run_for(live(logged, outside), 0.6)
-    assert 2 <= len(outside.served_ns) <= 20
+
+    def wait() -> None:
+        assert wait_until(lambda: len(outside.served_ns) >= 5, timeout_s=WAIT_S)
+
+    run_during(live(logged, outside), wait)
     assert outside.served_ns[1] - begun_ns >= 199_000_000
+    # Never before its time, but for the signal in the end.
+    times_ns = outside.served_ns[:-1]
+    assert min(later - earlier for earlier, later in itertools.pairwise(times_ns)) >= 49_000_000
 
 
 def test_those_outside_hear_of_every_publish(logged: Logged) -> None:

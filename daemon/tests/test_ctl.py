@@ -109,7 +109,9 @@ def test_it_shows_what_a_client_sees(segment: Path, capsys: pytest.CaptureFixtur
 
 def test_the_text_is_for_people(segment: Path, capsys: pytest.CaptureFixture[str]) -> None:
     segment.write_bytes(pack(ClockStatus.SYNCHRONIZED, bound_ns=1_250_000))
+    days = [time.strftime("%Y-%m-%d", time.gmtime(time.time() - 1))]
     _, text, _ = output(capsys, "status", "--segment", segment)
+    days.append(time.strftime("%Y-%m-%d", time.gmtime()))
     lines = {line[:12].strip(): line[13:] for line in text.splitlines()}
     assert list(lines) == [
         "status",
@@ -125,7 +127,7 @@ def test_the_text_is_for_people(segment: Path, capsys: pytest.CaptureFixture[str
     assert lines["published"] == "bound 1.25 ms, drift rate 50 ppm"
     assert lines["segment"] == f"{segment}, layout 2, generation 2"
     assert lines["VMClock"] == "not followed"
-    assert lines["earliest"][:10] == time.strftime("%Y-%m-%d", time.gmtime())
+    assert lines["earliest"][:10] in days
     assert lines["earliest"].endswith(" UTC")
     assert lines["earliest"] < lines["latest"]
 
@@ -213,14 +215,14 @@ def test_waiting_ends_at_once_when_the_clock_is_good(
     assert "SYNCHRONIZED" in text
 
 
-@pytest.mark.parametrize("content", [pack(ClockStatus.UNKNOWN), pack(ClockStatus.FREE_RUNNING), b"", None])
+@pytest.mark.parametrize("found", ["UNKNOWN", "FREE_RUNNING", "an empty file", "no file"])
 def test_waiting_ends_when_the_time_is_up(
-    segment: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+    segment: Path, capsys: pytest.CaptureFixture[str], found: str
 ) -> None:
-    if content is None:
+    if found == "no file":
         segment.unlink()
     else:
-        segment.write_bytes(content)
+        segment.write_bytes(b"" if found == "an empty file" else pack(ClockStatus[found]))
     begun_s = time.monotonic()
     code, text, errors = output(capsys, "wait", "--segment", segment, "--timeout", "300ms")
     assert code == 1
@@ -272,7 +274,7 @@ def test_waiting_does_not_mend_another_version(segment: Path, capsys: pytest.Cap
 
 def test_a_reader_that_has_gone_is_no_traceback(segment: Path) -> None:
     command = f"{sys.executable} -m clockbound_daemon.ctl status --segment {segment} | true"
-    done = subprocess.run(["/bin/sh", "-c", command], check=False, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(["/bin/sh", "-c", command], check=False, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
 
 

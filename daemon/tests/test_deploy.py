@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from clockbound_conformance.lab import Chronyd, LabDirectory, ReferenceClock, ServerAndClient
-from clockbound_conformance.processes import ManagedProcess, find_program, wait_until
+from clockbound_conformance.processes import ManagedProcess, find_program
 from clockbound_daemon import ctl, options, units
 from clockbound_daemon._layout import DEFAULT_RUN_DIR, ClockStatus
 from daemon_support import Daemon
@@ -43,7 +43,8 @@ def checked(command: list[str]) -> None:
 
 def checker(name: str, unproved: str) -> str:
     """A program that checks files of one kind."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    beside = str(Path(sys.executable).parent)  # where pip puts programs
+    found = shutil.which(name) or shutil.which(name, path=f"{beside}:/usr/sbin:/sbin")
     if found is None:
         pytest.skip(f"{name} isn't installed: {unproved}")
     return found
@@ -100,7 +101,7 @@ def test_half_of_the_delay_is_in_the_bound(name: str, tmp_path: Path, run_dir: P
             ReferenceClock(clock, offset_ns=0),
             Daemon(run_dir, chronyd.socket_path, log_path=tmp_path / "log") as daemon,
         ):
-            assert 1_000_000 <= daemon.wait_for(SYNCHRONIZED, timeout_s=30).bound_ns < 2_000_000
+            assert 1_000_000 <= daemon.wait_for(SYNCHRONIZED, timeout_s=60).bound_ns < 2_000_000
 
 
 # cloud images
@@ -112,9 +113,36 @@ def user_data() -> dict[str, Any]:
     return loaded
 
 
-def test_cloud_init_takes_the_user_data() -> None:
-    program = checker("cloud-init", "the user data weren't held against its schema")
-    checked([program, "schema", "--config-file", str(DEPLOY / "cloud-init" / "user-data.yaml")])
+SCHEMA = "usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json"
+
+
+@pytest.fixture
+def cloud_init_schema(tmp_path: Path) -> dict[str, Any]:
+    """That of Debian's package, which isn't installed for it: cloud-init would take over the machine at its next start."""
+    if not (schema := Path("/") / SCHEMA).is_file():
+        steps = "apt-get -qq download cloud-init && dpkg-deb --extract cloud-init_*.deb ."
+        done = subprocess.run(
+            ["sh", "-c", steps], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT_S
+        )
+        if done.returncode:
+            reason = " ".join(done.stderr.split())[-200:]
+            pytest.skip(f"cloud-init can't be had ({reason}): the user data weren't held against its schema")
+        schema = tmp_path / SCHEMA
+    loaded: dict[str, Any] = json.loads(schema.read_text())
+    return loaded
+
+
+def test_the_schema_of_cloud_init_takes_the_user_data(
+    cloud_init_schema: dict[str, Any], user_data: dict[str, Any]
+) -> None:
+    jsonschema = pytest.importorskip(
+        "jsonschema", reason="the user data weren't held against cloud-init's schema"
+    )
+    errors = jsonschema.Draft4Validator(cloud_init_schema).iter_errors(user_data)
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
+    # It takes keys that it doesn't know; cloud-init does nothing with them.
+    known = {key for module in cloud_init_schema["$defs"].values() for key in module.get("properties", ())}
+    assert user_data.keys() <= known
 
 
 def test_the_user_data_are_known_by_their_first_line() -> None:
@@ -212,6 +240,10 @@ class Contained(Daemon):
         command = [*separate, "sh", "-euc", "\n".join(steps), "sh", *daemon]
         ManagedProcess.__init__(self, command, log_path=log_path)
 
+    def terminate(self, timeout_s: float = 0) -> None:
+        """At once: unshare takes no SIGTERM, and its child ends with it."""
+        self.kill()
+
 
 def test_a_daemon_in_a_container_asks_the_chronyd_outside(
     pair: ServerAndClient, tmp_path: Path, run_dir: Path
@@ -229,7 +261,7 @@ def test_the_directory_of_chronyd_must_have_the_same_path_in_the_container(
         run_dir, pair.client.socket_path, mounted_at=directory, log_path=tmp_path / "log"
     ) as daemon:
         daemon.wait_for(ClockStatus.UNKNOWN)
-        assert wait_until(lambda: "did not answer within" in daemon.log(), timeout_s=10), daemon.log()
+        daemon.wait_for_log("did not answer within")
         assert daemon.layout_2().clock_status == ClockStatus.UNKNOWN
 
 

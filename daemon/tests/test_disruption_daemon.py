@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import random
 import select
@@ -22,11 +24,12 @@ from clockbound_conformance.adapter import Adapter
 from clockbound_conformance.answers import Interval
 from clockbound_conformance.lab import Chronyd, LabDirectory, ReferenceClock, ServerAndClient
 from clockbound_conformance.processes import wait_until
-from clockbound_daemon._layout import ClockStatus, SegmentRecord, unpack_segment_v2
+from clockbound_daemon._layout import ClockStatus, SegmentRecord
 from clockbound_daemon.candm import Tracking
 from clockbound_daemon.chrony import ChronyClient
 from clockbound_daemon.growth import GrowthMonitor
-from daemon_support import SECOND_NS, Daemon, FakePage
+from daemon_support import SECOND_NS, WAIT_S, Daemon, FakePage, consistent
+from held_up import LOOK_INTERVAL_S, FairTime
 
 UNKNOWN, SYNCHRONIZED, FREE_RUNNING, DISRUPTED = ClockStatus
 TRUSTED = ("SYNCHRONIZED", "FREE_RUNNING")
@@ -57,10 +60,6 @@ def start(
     program: tuple[str, ...] = ("-m", "clockbound_daemon"),
 ) -> Daemon:
     return Daemon(run_dir, socket_path, *options, log_path=run_dir.parent / "daemon.log", program=program)
-
-
-def snapshot(segment: Path) -> SegmentRecord:
-    return unpack_segment_v2(segment.read_bytes())
 
 
 def as_of_ns(record: SegmentRecord) -> int:
@@ -95,8 +94,10 @@ class Readers:
     def disrupt(self, marker: int) -> None:
         """Change the marker. What was published before is void from now on, for those who look at the page."""
         assert self.page is not None
+        # In this order: a test that is held up in between must not take what was measured since for something from before.
+        disrupted_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         self.page.disrupt(marker)
-        self.disrupted_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        self.disrupted_ns = disrupted_ns
 
     def _read(
         self, name: str, kind: Callable[..., ClockBoundClient], segment: Path, vmclock: Path | None
@@ -169,13 +170,25 @@ class Readers:
         if name == "layout 1":
             return
         # The segment may be newer by now than what the client saw, but not older.
-        record = snapshot(self.segment)
+        record = consistent(self.segment)
+        if record is None:
+            return  # the next one will tell
         if as_of_ns(record) < disrupted_ns and disrupted_ns == self.disrupted_ns:
             self.faults.append(f"{name}: {status} from before the disruption: {record}")
 
     def seen(self) -> set[str]:
         """Every status that every kind of client of layout 2 has seen."""
-        return set.intersection(*(set(self.counts[name]) for name in ("C core", "Python", "C program")))
+        return set.intersection(
+            *(set(self.counts.get(name, ())) for name in ("C core", "Python", "C program"))
+        )
+
+    def wait_until_seen(self, status: int) -> None:
+        """Until they have seen a status, which has to last as long."""
+        name = ClockStatus(status).name
+        assert wait_until(lambda: name in self.seen(), timeout_s=WAIT_S), (self.counts, self.faults[:5])
+
+    def wait_until_reading(self) -> None:
+        assert wait_until(lambda: len(self.counts) == 4, timeout_s=WAIT_S), (self.counts, self.faults[:5])
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -193,16 +206,27 @@ class Readers:
             assert len(self.counts) == 4, self.counts
 
 
-def longest_gap_s(daemon: Daemon, seconds: float) -> float:
-    """The longest time between two publishes while so many seconds pass."""
-    deadline_s = time.monotonic() + seconds
-    generation, changed_s, longest_s = daemon.layout_2().generation, time.monotonic(), 0.0
-    while time.monotonic() < deadline_s:
-        time.sleep(0.01)
-        if (now := daemon.layout_2().generation) != generation:
-            generation, changed_s = now, time.monotonic()
-        longest_s = max(longest_s, time.monotonic() - changed_s)
-    return longest_s
+def wait_for_disruption_s(daemon: Daemon) -> float:
+    """How long it takes to find one, which lasts; the machine's doing doesn't count."""
+    passed = FairTime(daemon.pid)
+
+    def found() -> bool:
+        passed.look()
+        assert daemon.running, daemon.log()
+        return daemon.layout_2().clock_status == DISRUPTED
+
+    assert wait_until(found, timeout_s=WAIT_S, interval_s=LOOK_INTERVAL_S), daemon.log()
+    return passed.look() / SECOND_NS
+
+
+@contextlib.contextmanager
+def held_back(chronyd: Chronyd) -> Iterator[None]:
+    """It can't be told of a disruption, which is therefore not over before everybody has seen it."""
+    chronyd.stop()
+    try:
+        yield
+    finally:
+        chronyd.cont()
 
 
 def test_a_disruption_runs_its_course(
@@ -212,17 +236,22 @@ def test_a_disruption_runs_its_course(
         good = daemon.wait_for(SYNCHRONIZED)
         assert (good.disruption_marker, good.clock_disruption_support_enabled) == (7, 1)
         with Readers(run_dir, page, pair, c_adapter) as readers:
-            assert wait_until(lambda: len(readers.counts) == 4, timeout_s=5)
-            readers.disrupt(8)
-            begun_s = time.monotonic()
-            disrupted = daemon.wait_for(DISRUPTED)
-            assert time.monotonic() - begun_s < 1.5  # the loop turns once a second at least
-            assert (disrupted.disruption_marker, disrupted.bound_ns) == (8, daemon.layout_1().bound_ns)
-            assert daemon.layout_1().clock_status == UNKNOWN
-            assert wait_until(lambda: "DISRUPTED" in readers.seen(), timeout_s=2), readers.counts
+            readers.wait_until_reading()
+            readers.wait_until_seen(SYNCHRONIZED)
+            with held_back(pair.server):  # nor can it measure anew before everybody has seen that it has to
+                with held_back(pair.client):
+                    readers.disrupt(8)
+                    assert wait_for_disruption_s(daemon) < 1.5  # the loop turns once a second at least
+                    disrupted = daemon.layout_2()
+                    assert disrupted.disruption_marker == 8
+                    assert disrupted.bound_ns == daemon.layout_1().bound_ns
+                    assert daemon.layout_1().clock_status == UNKNOWN
+                    readers.wait_until_seen(DISRUPTED)
+                readers.wait_until_seen(UNKNOWN)
             recovered = daemon.wait_for(SYNCHRONIZED)
             assert as_of_ns(recovered) > readers.disrupted_ns
-        assert readers.seen() == {"SYNCHRONIZED", "UNKNOWN", "DISRUPTED"}
+        # A chronyd that a busy machine holds up makes the clock free running for a moment besides.
+        assert readers.seen() - {"FREE_RUNNING"} == {"SYNCHRONIZED", "UNKNOWN", "DISRUPTED"}
         said = daemon.log()
         assert "marker 7 -> 8" in said
         assert "DISRUPTED -> UNKNOWN" in said
@@ -245,19 +274,19 @@ def test_a_real_chronyd_is_reset_and_bursts(
         before = chronyd.tracking()
         measured_count = int(chronyd.chronyc("ntpdata").split(",")[-3])  # valid packets received, in all
         page.disrupt(8)
-        daemon.wait_for(DISRUPTED)
-        assert wait_until(lambda: chronyd.tracking().leap == "Not synchronised", timeout_s=5)
-        assert chronyd.chronyc("activity").split(",")[2] != "0"  # sources doing a burst
-        daemon.wait_for(UNKNOWN)
-        daemon.wait_for(SYNCHRONIZED, timeout_s=40)
+        daemon.wait_to_pass(DISRUPTED)
+        # So it is for the seconds that the burst takes.
+        chronyd.wait_until_tracking(lambda report: report.leap == "Not synchronised", what="reset")
+        daemon.wait_to_pass(UNKNOWN)
+        daemon.wait_for(SYNCHRONIZED, timeout_s=60)
         after = chronyd.tracking()
         assert after.ref_time_s > before.ref_time_s
         assert int(chronyd.chronyc("ntpdata").split(",")[-3]) >= measured_count + 3
-        assert [event["status"] for event in daemon.events() if event["event"] == "status"] == [
-            "SYNCHRONIZED",
-            "DISRUPTED",
-            "UNKNOWN",
-            "SYNCHRONIZED",
+        statuses = [event["status"] for event in daemon.events() if event["event"] == "status"]
+        # A chronyd that a busy machine holds up makes the clock free running for a moment besides.
+        others = [status for status in statuses if status != "FREE_RUNNING"]
+        assert [status for status, _ in itertools.groupby(others)] == [
+            *("SYNCHRONIZED", "DISRUPTED", "UNKNOWN", "SYNCHRONIZED")
         ]
 
 
@@ -273,7 +302,7 @@ def test_a_chronyd_with_nothing_but_a_reference_clock_recovers(run_dir: Path, pa
         ):
             daemon.wait_for(SYNCHRONIZED)
             page.disrupt(8)
-            daemon.wait_for(DISRUPTED)
+            daemon.wait_to_pass(DISRUPTED)
             daemon.wait_for(SYNCHRONIZED)
 
 
@@ -292,14 +321,14 @@ def test_a_chronyd_that_can_not_be_told_holds_up_nothing(
                 readers.disrupt(8)
                 daemon.wait_for(DISRUPTED)
                 # 17 orders and more: more than a queue holds that nobody reads
-                assert longest_gap_s(daemon, 4) < 1.5
+                assert daemon.longest_gap_s(4) < 1.5
                 assert daemon.layout_2().clock_status == DISRUPTED
             finally:
                 if fault == "hangs":
                     pair.client.cont()
                 else:
                     pair.client.start()
-            recovered = daemon.wait_for(SYNCHRONIZED, timeout_s=20)
+            recovered = daemon.wait_for(SYNCHRONIZED)
             assert as_of_ns(recovered) > readers.disrupted_ns
 
 
@@ -312,13 +341,13 @@ def test_a_chronyd_that_is_killed_between_reset_and_recovery_does_not_matter(
         try:
             with Readers(run_dir, page, pair, c_adapter) as readers:
                 readers.disrupt(8)
-                daemon.wait_for(DISRUPTED)
+                daemon.wait_to_pass(DISRUPTED)
                 daemon.wait_for(UNKNOWN)
                 pair.client.kill()
-                assert longest_gap_s(daemon, 2) < 1.5
+                assert daemon.longest_gap_s(2) < 1.5
                 pair.client.start()
                 pair.server.cont()
-                daemon.wait_for(SYNCHRONIZED, timeout_s=20)
+                daemon.wait_for(SYNCHRONIZED)
         finally:
             pair.server.cont()
             pair.client.start()
@@ -337,12 +366,12 @@ def test_a_daemon_that_is_killed_in_the_middle_of_a_disruption_is_succeeded_by_o
                 first.wait_for(DISRUPTED)
                 first.kill()
                 with start(run_dir, pair.client.socket_path, *options) as second:
-                    time.sleep(1.5)
+                    second.wait_for_log("so an earlier daemon left it")
+                    time.sleep(0.5)
                     record = second.layout_2()
                     assert (record.clock_status, record.disruption_marker) == (DISRUPTED, 8)
-                    assert "so an earlier daemon left it" in second.log()
                     pair.client.cont()
-                    recovered = second.wait_for(SYNCHRONIZED, timeout_s=20)
+                    recovered = second.wait_for(SYNCHRONIZED)
                     assert as_of_ns(recovered) > readers.disrupted_ns
             finally:
                 pair.client.cont()
@@ -359,7 +388,8 @@ def test_a_marker_that_changes_while_no_daemon_runs_is_found_by_the_next_one(
             readers.disrupt(2**64 - 1)
             time.sleep(0.3)
             with start(run_dir, pair.client.socket_path, *options) as second:
-                assert second.wait_for(DISRUPTED).disruption_marker == 2**64 - 1
+                with held_back(pair.client):
+                    assert second.wait_for(DISRUPTED).disruption_marker == 2**64 - 1
                 recovered = second.wait_for(SYNCHRONIZED)
                 assert as_of_ns(recovered) > readers.disrupted_ns
 
@@ -390,7 +420,7 @@ def test_kills_at_random_moments_of_disruptions(
                 daemon.kill()
                 daemon.log_path.unlink()
         with start(run_dir, pair.client.socket_path, *options) as last:
-            recovered = last.wait_for(SYNCHRONIZED, timeout_s=20)
+            recovered = last.wait_for(SYNCHRONIZED)
             assert recovered.disruption_marker == 99 + rounds_count
             assert as_of_ns(recovered) > readers.disrupted_ns
 
@@ -412,22 +442,36 @@ def test_storms_of_signals_end_nothing_and_lose_nothing(
             storming.start()
             try:
                 daemon.wait_for(DISRUPTED)
-                assert longest_gap_s(daemon, 2) < 2
+                assert daemon.longest_gap_s(2) < 2
             finally:
                 stopping.set()
                 storming.join()
-            time.sleep(
-                1
-            )  # of signals that wait together the kernel delivers SIGUSR1 first, whichever came first
+            wait_until_taken(daemon)
             os.kill(daemon.pid, signal.SIGUSR1)
+            daemon.wait_for(DISRUPTED)
             time.sleep(1.5)
             assert daemon.layout_2().clock_status == DISRUPTED
+            readers.wait_until_seen(DISRUPTED)
             os.kill(daemon.pid, signal.SIGUSR2)
-            daemon.wait_for(SYNCHRONIZED, timeout_s=20)
+            daemon.wait_for(SYNCHRONIZED)
+            readers.wait_until_seen(SYNCHRONIZED)
         assert readers.seen() >= {"SYNCHRONIZED", "DISRUPTED"}
         assert len(daemon.log().splitlines()) < 100
         os.kill(daemon.pid, signal.SIGTERM)
-        assert daemon.wait(5) == 0
+        assert daemon.wait(WAIT_S) == 0
+
+
+def wait_until_taken(daemon: Daemon) -> None:
+    """Of signals that wait together the kernel and Python deliver SIGUSR1 first, whichever came first: none may wait."""
+
+    def waiting() -> int:
+        lines = Path(f"/proc/{daemon.pid}/status").read_text().splitlines()
+        return sum(int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd:", "ShdPnd:")))
+
+    assert wait_until(lambda: not waiting(), timeout_s=WAIT_S)
+    before = daemon.layout_2().generation
+    # Two turns of the loop, between which Python takes what the kernel has delivered.
+    assert wait_until(lambda: (daemon.layout_2().generation - before) % 65534 >= 4, timeout_s=WAIT_S)
 
 
 def test_forced_disruptions_need_no_page(pair: ServerAndClient, run_dir: Path) -> None:
@@ -462,11 +506,12 @@ def test_a_step_of_the_clock_is_found_within_a_poll_and_recovered_from(
     with start(run_dir, pair.client.socket_path, *FAST, program=(STEPPED_DAEMON, str(step.path))) as daemon:
         daemon.wait_for(SYNCHRONIZED)
         with Readers(run_dir, None, pair, c_adapter) as readers:
-            assert wait_until(lambda: len(readers.counts) == 4, timeout_s=5)
-            stepped_ns = time.monotonic_ns()
-            step.by(step_ns)
-            daemon.wait_for(DISRUPTED)
-            assert time.monotonic_ns() - stepped_ns < SECOND_NS  # at a poll every 0.25 s
+            readers.wait_until_reading()
+            with held_back(pair.client):
+                stepped_ns = time.monotonic_ns()
+                step.by(step_ns)
+                # A poll of 0.25 s, and what the daemon waits for chronyd.
+                assert wait_for_disruption_s(daemon) < 1
             recovered = daemon.wait_for(SYNCHRONIZED)
             assert as_of_ns(recovered) > stepped_ns
         assert f"set {'forward' if step_ns > 0 else 'back'} by {abs(step_ns)} ns" in daemon.log()
@@ -480,7 +525,7 @@ def test_a_step_back_that_chronyd_has_not_measured_is_not_recovered_from(
     with start(run_dir, pair.client.socket_path, *FAST, program=(STEPPED_DAEMON, str(step.path))) as daemon:
         daemon.wait_for(SYNCHRONIZED)
         step.by(-60 * SECOND_NS)
-        daemon.wait_for(DISRUPTED)
+        daemon.wait_to_pass(DISRUPTED)
         daemon.wait_for(UNKNOWN)
         time.sleep(3)
         assert daemon.layout_2().clock_status == UNKNOWN
@@ -496,8 +541,8 @@ def test_a_step_while_no_daemon_runs_is_found_by_the_next_one(
         first.kill()
     step.by(-1)
     with start(run_dir, pair.client.socket_path, *FAST, program=program) as second:
-        second.wait_for(DISRUPTED)
-        assert "set back by 1 ns" in second.log()
+        second.wait_to_pass(DISRUPTED)
+        second.wait_for_log("set back by 1 ns")
         second.wait_for(SYNCHRONIZED)
 
 
@@ -543,14 +588,16 @@ def test_a_page_that_is_replaced_is_followed_and_old_mappings_stay_harmless(
         ):
             page.replace(7)
             time.sleep(1)
-            assert daemon.layout_2().clock_status == SYNCHRONIZED
-            page.replace(8)
-            assert daemon.wait_for(DISRUPTED).disruption_marker == 8
+            assert "DISRUPTED" not in daemon.log()
+            daemon.wait_for(SYNCHRONIZED)
+            with held_back(pair.client):
+                page.replace(8)
+                assert daemon.wait_for(DISRUPTED).disruption_marker == 8
             daemon.wait_for(SYNCHRONIZED)
             # It has the first page mapped, whose marker is no longer the daemon's.
             assert old.now().status == UNKNOWN
             with ClockBoundClient(run_dir / "shm0", vmclock_path=page.path) as new:
-                assert new.now().status == SYNCHRONIZED
+                assert wait_until(lambda: new.now().status == SYNCHRONIZED, timeout_s=WAIT_S)
 
 
 def test_a_page_that_is_cut_ends_no_daemon(pair: ServerAndClient, run_dir: Path, page: FakePage) -> None:
@@ -561,10 +608,10 @@ def test_a_page_that_is_cut_ends_no_daemon(pair: ServerAndClient, run_dir: Path,
             os.truncate(page.path, 0)
             daemon.wait_for(UNKNOWN)
             assert client.now().status == UNKNOWN
-            assert longest_gap_s(daemon, 2) < 1.5
+            assert daemon.longest_gap_s(2) < 1.5
             page.replace(7)
             daemon.wait_for(SYNCHRONIZED)
-            assert client.now().status == SYNCHRONIZED
+            assert wait_until(lambda: client.now().status == SYNCHRONIZED, timeout_s=WAIT_S)
 
 
 def test_a_page_that_comes_late_is_followed(pair: ServerAndClient, run_dir: Path, page: FakePage) -> None:
@@ -572,13 +619,15 @@ def test_a_page_that_comes_late_is_followed(pair: ServerAndClient, run_dir: Path
     with start(run_dir, pair.client.socket_path, "--vmclock", str(page.path), *FAST) as daemon:
         assert daemon.wait_for(SYNCHRONIZED).clock_disruption_support_enabled == 0
         with ClockBoundClient(run_dir / "shm0", vmclock_path=page.path) as client:
-            assert client.now().status == SYNCHRONIZED
+            assert wait_until(lambda: client.now().status == SYNCHRONIZED, timeout_s=WAIT_S)
             page.replace(7)
-            assert wait_until(lambda: daemon.layout_2().clock_disruption_support_enabled == 1, timeout_s=3)
+            assert wait_until(
+                lambda: daemon.layout_2().clock_disruption_support_enabled == 1, timeout_s=WAIT_S
+            )
             page.disrupt(8)
-            daemon.wait_for(DISRUPTED)
+            daemon.wait_to_pass(DISRUPTED)
             daemon.wait_for(SYNCHRONIZED)
-            assert wait_until(lambda: client.now().status == SYNCHRONIZED, timeout_s=3)
+            assert wait_until(lambda: client.now().status == SYNCHRONIZED, timeout_s=WAIT_S)
 
 
 def test_a_page_that_is_gone_after_a_restart_counts_as_a_disruption(
@@ -589,8 +638,9 @@ def test_a_page_that_is_gone_after_a_restart_counts_as_a_disruption(
         first.wait_for(SYNCHRONIZED)
     page.path.unlink()
     with start(run_dir, pair.client.socket_path, *options) as second:
-        assert second.wait_for(DISRUPTED).clock_disruption_support_enabled == 0
-        assert "followed a VMClock page that isn't there any more" in second.log()
+        with held_back(pair.client):
+            assert second.wait_for(DISRUPTED).clock_disruption_support_enabled == 0
+            second.wait_for_log("followed a VMClock page that isn't there any more")
         second.wait_for(SYNCHRONIZED)
 
 
@@ -602,7 +652,7 @@ def test_a_page_that_is_not_to_be_followed_is_not(
         first.wait_for(SYNCHRONIZED)
     page.disrupt(8)
     with start(run_dir, pair.client.socket_path, "-d", *FAST) as second:
-        assert wait_until(lambda: second.layout_2().clock_disruption_support_enabled == 0, timeout_s=5)
+        assert wait_until(lambda: second.layout_2().clock_disruption_support_enabled == 0, timeout_s=WAIT_S)
         assert second.wait_for(SYNCHRONIZED).disruption_marker == 0
         assert "DISRUPTED" not in second.log()
 
@@ -622,7 +672,7 @@ def test_a_page_that_clients_could_not_use_ends_the_daemon(
     if content is not None:
         path.write_bytes(content)
     with start(run_dir, pair.client.socket_path, "--vmclock", str(path), *options) as daemon:
-        assert daemon.wait(5) == 1
+        assert daemon.wait(WAIT_S) == 1
         assert f"clockbound: error: {path}: " in daemon.log()
         assert said in daemon.log()
         assert "--disable-clock-disruption-support" in daemon.log()
@@ -646,7 +696,7 @@ def test_a_chronyd_whose_dispersion_grows_too_slowly_is_warned_of_and_no_other(
                 directory, pair.client.socket_path, "-j", "--max-drift-rate", rate_ppm, *FAST
             ) as daemon:
                 if warned:
-                    assert wait_until(lambda daemon=daemon: bool(growth_events(daemon)), timeout_s=10)
+                    assert wait_until(lambda daemon=daemon: bool(growth_events(daemon)), timeout_s=WAIT_S)
                 else:
                     time.sleep(4)
                 events = growth_events(daemon)
@@ -672,7 +722,7 @@ def test_the_growth_is_what_chronyd_was_configured_to(max_clock_error_ppm: int) 
             for _ in range(12):
                 asked_ns = time.time_ns()
                 client.ask()
-                assert select.select([client], [], [], 5)[0]
+                assert select.select([client], [], [], WAIT_S)[0]
                 sample = client.receive()
                 received_ns = time.time_ns()
                 assert isinstance(sample, Tracking)

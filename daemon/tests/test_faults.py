@@ -28,14 +28,18 @@ import pytest
 from clockbound_conformance.lab import Chronyd, LabDirectory, ReferenceClock, ServerAndClient
 from clockbound_conformance.processes import ManagedProcess, wait_until
 from clockbound_daemon._layout import ClockStatus
-from daemon_support import SECOND_NS, Daemon, FakePage, reply
-from reading_clients import CLIENTS, GAPS
+from daemon_support import LINES, SECOND_NS, Daemon, FakePage, reply
+from daemon_support import WAIT_S as PATIENCE_S
+from reading_clients import CLIENTS, GAPS, TRUSTED
 
 UNKNOWN, SYNCHRONIZED, FREE_RUNNING, DISRUPTED = ClockStatus
 FAST = ("--poll-interval", "0.25")
-#: Two polls of a second each. Time in which the watch itself was held up by a busy machine doesn't count.
+#: Two polls of a second each. Time for which the machine held up the watch or the daemon doesn't count.
 LONGEST_GAP_S = 2.0
-START_TIMEOUT_S = 20.0
+#: How often a fault is tried again that a busy machine let nobody see, or that it disturbed.
+ATTEMPTS_COUNT = 5
+#: What the daemon says when a busy machine holds chronyd up for too long.
+NO_ANSWER = "did not answer within"
 TESTS = Path(__file__).parent
 STEPPED_DAEMON = str(TESTS / "stepped_daemon.py")
 ACCELERATED_DAEMON = str(TESTS / "accelerated_daemon.py")
@@ -43,6 +47,7 @@ HEAVY = bool(os.environ.get("CLOCKBOUND_HEAVY"))
 KILLS_COUNT = 1000 if HEAVY else 25
 CYCLES_COUNT = 100_000 if HEAVY else 20_000
 LAYOUT_1 = tuple(name for name in CLIENTS if name.endswith("1"))
+OWN_CONTEXT = ("C core", "Python")  # of layout 2, and both have their context open all the while
 COLUMNS = ("reads", "trusted", "torn", "malformed", "wrong", "errors", "unjudged")
 
 _table: list[str] = []
@@ -50,12 +55,10 @@ _table: list[str] = []
 
 @pytest.fixture(scope="module", autouse=True)
 def table(pytestconfig: pytest.Config) -> Iterator[None]:
-    """Prints what the clients of every fault counted."""
+    """What the clients of every fault counted."""
     yield
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
-        print("\n\n" + f"{'fault':52}" + "".join(f"{name:>10}" for name in (*COLUMNS, "publishes", "gap ms")))
-        print("\n".join(_table))
+    columns = "".join(f"{name:>10}" for name in (*COLUMNS, "publishes", "gap ms"))
+    pytestconfig.stash.setdefault(LINES, []).extend(["", f"{'fault':52}{columns}", *_table])
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,8 @@ class Clients:
         self.fault = fault
         self.reports: dict[str, dict[str, Any]] = {}
         self._may_be_dead = may_be_dead
+        self._seen: dict[str, set[str]] = {name: set() for name in names}
+        self._unread = b""
         order = {
             "run_dir": str(run_dir),
             "vmclock": None if vmclock is None else str(vmclock),
@@ -116,16 +121,52 @@ class Clients:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], START_TIMEOUT_S)[0]:
-            self._process.kill()
-            raise AssertionError("the clients don't read")
-        assert self._process.stdout.readline() == b"reading\n"
+        self._deadline_s = time.monotonic() + PATIENCE_S
+        while self._hear() != "reading":
+            pass
         return self
 
+    def _hear(self) -> str:
+        """The next line that they say, until the deadline; nothing at their end."""
+        assert self._process.stdout is not None
+        while b"\n" not in self._unread:
+            left_s = max(0.0, self._deadline_s - time.monotonic())
+            if not select.select([self._process.stdout], [], [], left_s)[0]:
+                self._process.kill()
+                raise AssertionError(f"the clients said nothing more; they have seen {self._seen}")
+            piece = os.read(self._process.stdout.fileno(), 65536)
+            if not piece:
+                return ""
+            self._unread += piece
+        line, _, self._unread = self._unread.partition(b"\n")
+        name, _, status = line.decode().partition("\t")
+        if status:
+            self._seen[name].add(status)
+        return line.decode()
+
+    def have_seen(self, status: int) -> bool:
+        """Whether those with a context of their own have seen it by now."""
+        assert self._process.stdout is not None
+        self._deadline_s = time.monotonic() + PATIENCE_S
+        while b"\n" in self._unread or select.select([self._process.stdout], [], [], 0)[0]:
+            assert self._hear(), "the clients have ended"
+        return all(ClockStatus(status).name in self._seen[name] for name in OWN_CONTEXT)
+
+    def wait_until_seen(self, status: int) -> None:
+        """Until those with a context of their own have seen a status, which has to last as long."""
+        assert wait_until(lambda: self.have_seen(status), timeout_s=PATIENCE_S), self._seen
+
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        said, _ = self._process.communicate(timeout=60)
-        self.reports = json.loads(said)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._deadline_s = time.monotonic() + PATIENCE_S
+        last = line = self._hear()
+        while line:
+            last, line = line, self._hear()
+        self._process.stdout.close()
+        self._process.wait(PATIENCE_S)
+        self.reports = json.loads(last)
         gaps = {"publishes": 0, "longest_ns": 0} | self.reports[GAPS]  # unless it was ended
         clients = [report for name, report in self.reports.items() if name != GAPS]
         sums = [sum(report.get(column, 0) for report in clients) for column in COLUMNS]
@@ -148,7 +189,7 @@ class Clients:
 
     def seen(self) -> set[str]:
         """Every status that every client with a context of its own has seen."""
-        return set.intersection(*(set(self.reports[name]["statuses"]) for name in ("C core", "Python")))
+        return set.intersection(*(set(self.reports[name]["statuses"]) for name in OWN_CONTEXT))
 
 
 def start(
@@ -158,6 +199,29 @@ def start(
     program: tuple[str, ...] = ("-m", "clockbound_daemon"),
 ) -> Daemon:
     return Daemon(run_dir, socket_path, *options, log_path=run_dir.parent / "daemon.log", program=program)
+
+
+def fade(daemon: Daemon, clients: Clients, begin: Callable[[], Callable[[], object]]) -> Callable[[], object]:
+    """Let `begin` take the samples away, and return what gives them back, once clients have seen FREE_RUNNING.
+
+    That ends with the grace of 5 s: a machine that is held up for as long has to begin again.
+    """
+    for _ in range(ATTEMPTS_COUNT):
+        end = begin()
+        try:
+            daemon.wait_to_pass(FREE_RUNNING)
+            wait_until(
+                lambda: clients.have_seen(FREE_RUNNING) or daemon.layout_2().clock_status == UNKNOWN,
+                timeout_s=PATIENCE_S,
+            )
+        except BaseException:
+            end()
+            raise
+        if clients.have_seen(FREE_RUNNING):
+            return end
+        end()
+        daemon.wait_for(SYNCHRONIZED)
+    raise AssertionError("the clients never saw FREE_RUNNING")
 
 
 # ------------------------------------------------------------------------------------------------ chronyd
@@ -197,23 +261,23 @@ def test_a_chronyd_that_goes_away_and_comes_back(
     with start(run_dir, pair.client.socket_path, *FAST) as daemon:
         daemon.wait_for(SYNCHRONIZED)
         with Clients(f"chronyd {fault}", run_dir, c_adapter, truth_of(pair.reference)) as clients:
-            end = begin(pair.client)
+            clients.wait_until_seen(SYNCHRONIZED)
+            end = fade(daemon, clients, lambda: begin(pair.client))
             try:
-                kept = daemon.wait_for(FREE_RUNNING)
                 if begin is _stop:  # for longer than the grace
+                    kept = daemon.layout_2()
                     lost = daemon.wait_for(UNKNOWN)
                     assert lost[1:6] == kept[1:6]  # as_of, void_after and bound
-                time.sleep(1)  # so that a client that is held up sees it too
+                    clients.wait_until_seen(UNKNOWN)
+                    # Requests that chronyd will answer, all at once and too late.
+                    if int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) <= 10:
+                        daemon.wait_for_log("its queue is full")
             finally:
                 end()
                 pair.client.wait_until_synchronised()
-            daemon.wait_for(SYNCHRONIZED, timeout_s=20)
-            time.sleep(0.2)
+            daemon.wait_for(SYNCHRONIZED)
         assert clients.seen() >= {"SYNCHRONIZED", "FREE_RUNNING", *(["UNKNOWN"] if begin is _stop else [])}
         assert said in daemon.log()
-        # Requests that chronyd will answer, all at once and too late.
-        if begin is _stop and int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) <= 10:
-            assert "its queue is full" in daemon.log()
 
 
 def test_a_chronyd_whose_directory_is_removed_beneath_it(run_dir: Path, c_adapter: str) -> None:
@@ -226,7 +290,7 @@ def test_a_chronyd_whose_directory_is_removed_beneath_it(run_dir: Path, c_adapte
             config = chronyd.config_path.read_text()
             with Clients("chronyd's socket directory removed", run_dir, c_adapter, SYSTEM_CLOCK):
                 shutil.rmtree(directory.directory)
-                daemon.wait_for(FREE_RUNNING)
+                daemon.wait_to_pass(FREE_RUNNING)
                 chronyd.kill()
                 time.sleep(1)
                 directory.directory.mkdir(mode=0o700)
@@ -336,19 +400,39 @@ def test_a_chronyd_that_answers_wrongly(
         Meddler(directory, pair.client) as meddler,
         start(run_dir, meddler.path, *FAST) as daemon,
     ):
-        daemon.wait_for(SYNCHRONIZED)
-        with Clients(f"chronyd answers {fault}", run_dir, c_adapter, truth_of(pair.reference)) as clients:
-            meddler.fault = fault
-            if fault == "with 10,000 queued replies":
-                assert wait_until(lambda: meddler.sent_count >= meddler.QUEUED_COUNT, timeout_s=20)
-            elif is_harmless:
-                time.sleep(1)
-            else:
-                daemon.wait_for(FREE_RUNNING)
-                time.sleep(0.5)
-            meddler.fault = ""
+
+        def set_fault(name: str) -> None:
+            meddler.fault = name
+
+        def begin() -> Callable[[], None]:
+            set_fault(fault)
+            return lambda: set_fault("")
+
+        for _ in range(ATTEMPTS_COUNT):
+            set_fault("")
             daemon.wait_for(SYNCHRONIZED)
-        assert clients.seen() == ({"SYNCHRONIZED"} if is_harmless else {"SYNCHRONIZED", "FREE_RUNNING"})
+            unanswered_count = daemon.log().count(NO_ANSWER)
+            with Clients(f"chronyd answers {fault}", run_dir, c_adapter, truth_of(pair.reference)) as clients:
+                clients.wait_until_seen(SYNCHRONIZED)
+                if not is_harmless:
+                    fade(daemon, clients, begin)()
+                elif fault == "with 10,000 queued replies":
+                    meddler.sent_count = 0
+                    set_fault(fault)
+                    assert wait_until(
+                        lambda: meddler.sent_count >= meddler.QUEUED_COUNT, timeout_s=PATIENCE_S
+                    )
+                else:
+                    set_fault(fault)
+                    time.sleep(1)
+                set_fault("")
+                daemon.wait_for(SYNCHRONIZED)
+            if not is_harmless or daemon.log().count(NO_ANSWER) == unanswered_count:
+                break  # otherwise the machine held up whoever answers, and that isn't harmless
+        if is_harmless:
+            assert clients.seen() == {"SYNCHRONIZED"}
+        else:
+            assert {"SYNCHRONIZED", "FREE_RUNNING"} <= clients.seen() <= {*TRUSTED, "UNKNOWN"}
 
 
 # ---------------------------------------------------------------------------------------- PHC and VMClock
@@ -398,15 +482,18 @@ def test_a_phc_that_does_not_say_how_wrong_it_is(
     with start(run_dir, chronyd.socket_path, *options) as daemon:
         daemon.wait_for(SYNCHRONIZED)
         with Clients(f"PHC error bound {fault}", run_dir, c_adapter, truth_of(reference)) as clients:
-            if text is None:
-                error_bound.unlink()
-            else:
-                error_bound.write_text(text)
-            daemon.wait_for(FREE_RUNNING)
-            time.sleep(0.5)
-            error_bound.write_text("20000\n")
+            clients.wait_until_seen(SYNCHRONIZED)
+
+            def begin() -> Callable[[], object]:
+                if text is None:
+                    error_bound.unlink()
+                else:
+                    error_bound.write_text(text)
+                return lambda: error_bound.write_text("20000\n")
+
+            fade(daemon, clients, begin)()
             daemon.wait_for(SYNCHRONIZED)
-        assert clients.seen() == {"SYNCHRONIZED", "FREE_RUNNING"}
+        assert {"SYNCHRONIZED", "FREE_RUNNING"} <= clients.seen() <= {*TRUSTED, "UNKNOWN"}
 
 
 @pytest.mark.parametrize("fault", ["in an update for ever", "removed and back", "replaced", "cut"])
@@ -441,7 +528,7 @@ def test_a_vmclock_page_that_fails(
                     page.path.with_name("away").rename(page.path)
                 case "replaced":
                     page.replace(8)
-                    daemon.wait_for(DISRUPTED)
+                    daemon.wait_to_pass(DISRUPTED)
                 case _:
                     os.truncate(page.path, 50)
                     daemon.wait_for(UNKNOWN)
@@ -470,9 +557,10 @@ class Namespace:
             ["unshare", "--mount", "sh", "-c", f"{mount} && exec sleep 600"],
             log_path=self.mount_point.parent / "namespace.log",
         )
-        if not wait_until(self._is_mounted, timeout_s=10):
-            self._process.terminate()
+        wait_until(lambda: self._is_mounted() or not self._process.running, timeout_s=PATIENCE_S)
+        if not self._process.running:
             pytest.skip(f"not proved: no tmpfs to be had here: {self._process.log()}")
+        assert self._is_mounted()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -513,7 +601,7 @@ def test_a_run_directory_that_is_full(pair: ServerAndClient, run_dir: Path, c_ad
         there = namespace.seen_from_outside
         fill(there)
         with namespace.daemon(pair.client.socket_path, *FAST) as daemon:
-            assert daemon.wait(10) == 1
+            assert daemon.wait(PATIENCE_S) == 1
             assert "No space left on device; free some space there" in daemon.log()
         (there / "ballast").unlink()
         assert [path.name for path in there.iterdir() if path.name != "clockbound.lock"] == []
@@ -524,12 +612,15 @@ def test_a_run_directory_that_is_full(pair: ServerAndClient, run_dir: Path, c_ad
                 fill(there)
                 os.kill(daemon.pid, signal.SIGUSR1)  # what it keeps of a disruption finds no room
                 daemon.wait_for(DISRUPTED)
+                clients.wait_until_seen(DISRUPTED)
                 os.kill(daemon.pid, signal.SIGUSR2)
                 daemon.wait_for(SYNCHRONIZED)
                 daemon.kill()
                 with namespace.daemon(pair.client.socket_path, *FAST) as successor:
                     as_of = successor.layout_2().as_of_sec
-                    assert wait_until(lambda: successor.layout_2().as_of_sec > as_of, timeout_s=10)
+                    assert wait_until(lambda: successor.layout_2().as_of_sec > as_of, timeout_s=PATIENCE_S), (
+                        successor.log()
+                    )
                     time.sleep(1)
         assert clients.seen() >= {"SYNCHRONIZED", "DISRUPTED"}
 
@@ -544,13 +635,17 @@ def test_a_run_directory_that_is_read_only(pair: ServerAndClient, run_dir: Path,
         with Clients("run directory read-only", there, c_adapter, truth, may_be_dead=True) as clients:
             namespace.run("mount", "-o", "remount,ro", str(run_dir))
             with namespace.daemon(pair.client.socket_path, *FAST) as daemon:
-                assert daemon.wait(10) == 1
+                assert daemon.wait(PATIENCE_S) == 1
                 assert "Read-only file system; give a directory that can be written to" in daemon.log()
             namespace.run("mount", "-o", "remount,rw", str(run_dir))
             with namespace.daemon(pair.client.socket_path, *FAST) as daemon:
                 left = daemon.layout_2()
-                assert wait_until(lambda: daemon.layout_2().as_of_sec > left.as_of_sec, timeout_s=10)
-        assert clients.seen() == {"SYNCHRONIZED"}
+                assert wait_until(
+                    lambda: daemon.layout_2().as_of_sec > left.as_of_sec, timeout_s=PATIENCE_S
+                ), daemon.log()
+                clients.wait_until_seen(SYNCHRONIZED)
+        # Where that took longer than the grace the clock was free running meanwhile.
+        assert {"SYNCHRONIZED"} <= clients.seen() <= set(TRUSTED)
 
 
 @pytest.mark.parametrize("fault", ["removed", "owned by another"])
@@ -559,6 +654,23 @@ def test_segments_that_have_to_be_made_anew(
 ) -> None:
     if fault == "owned by another" and os.geteuid() != 0:
         pytest.skip("not proved: only root may give a file away")
+    for _ in range(ATTEMPTS_COUNT):
+        without_s, clients = _make_segments_anew(pair, run_dir, c_adapter, fault)
+        # Within the grace: for longer than that clients may well ask what became of it.
+        if without_s < 4:
+            break
+        shutil.rmtree(run_dir)
+        run_dir.mkdir(mode=0o755)
+    for name in ("C core", "C core, layout 1", "Python", "Python, layout 1"):
+        report = clients.reports[name]
+        # Almost all of the time it is: what changes file does it within a second.
+        assert report["statuses"].get("UNKNOWN", 0) == 0, (without_s, report)
+
+
+def _make_segments_anew(
+    pair: ServerAndClient, run_dir: Path, c_adapter: str, fault: str
+) -> tuple[float, Clients]:
+    """How long there was no daemon that had a sample, and what clients made of it."""
     with start(run_dir, pair.client.socket_path, *FAST) as daemon:
         daemon.wait_for(SYNCHRONIZED)
         truth = truth_of(pair.reference)
@@ -567,13 +679,16 @@ def test_segments_that_have_to_be_made_anew(
             if fault == "removed":
                 with (run_dir / "shm0").open("rb", buffering=0) as segment:
                     shutil.rmtree(run_dir)
-                    time.sleep(0.5)
                     # For those who have it mapped it goes on.
                     before = os.pread(segment.fileno(), 2, 14)
-                    assert wait_until(lambda: os.pread(segment.fileno(), 2, 14) != before, timeout_s=2)
+                    assert wait_until(
+                        lambda: os.pread(segment.fileno(), 2, 14) != before, timeout_s=PATIENCE_S
+                    )
+                ended_s = time.monotonic()
                 daemon.terminate()
                 run_dir.mkdir(mode=0o755)
             else:
+                ended_s = time.monotonic()
                 daemon.kill()
                 for name in ("shm", "shm0"):
                     os.chown(run_dir / name, 65534, 65534)
@@ -581,15 +696,13 @@ def test_segments_that_have_to_be_made_anew(
             with start(run_dir, pair.client.socket_path, *FAST) as second:
                 assert wait_until(
                     lambda: (run_dir / "shm0").exists() and (run_dir / "shm0").stat().st_ino != old,
-                    timeout_s=10,
+                    timeout_s=PATIENCE_S,
                 )
                 second.wait_for(SYNCHRONIZED)
+                without_s = time.monotonic() - ended_s
                 assert (run_dir / "shm0").stat().st_uid == os.geteuid()
                 time.sleep(7)  # clients follow when their snapshot is older than the grace
-        for name in ("C core", "C core, layout 1", "Python", "Python, layout 1"):
-            report = clients.reports[name]
-            # Almost all of the time it is: what changes file does it within a second.
-            assert report["statuses"].get("UNKNOWN", 0) == 0, report
+    return without_s, clients
 
 
 def test_symbolic_links_are_not_followed(pair: ServerAndClient, run_dir: Path, c_adapter: str) -> None:
@@ -603,7 +716,7 @@ def test_symbolic_links_are_not_followed(pair: ServerAndClient, run_dir: Path, c
             for directory in (link, other):
                 log_path = run_dir.parent / f"{directory.name}.log"
                 with Daemon(directory, pair.client.socket_path, log_path=log_path) as second:
-                    assert second.wait(10) == 1
+                    assert second.wait(PATIENCE_S) == 1
                     assert "is a symbolic link, " in second.log()
             time.sleep(1)
             assert daemon.running
@@ -615,7 +728,7 @@ def test_a_second_daemon(pair: ServerAndClient, run_dir: Path, c_adapter: str) -
         with Clients("a second daemon", run_dir, c_adapter, truth_of(pair.reference)):
             for _ in range(5):
                 with start(run_dir, pair.client.socket_path, *FAST) as second:
-                    assert second.wait(10) == 1
+                    assert second.wait(PATIENCE_S) == 1
                     assert f"another daemon (process {daemon.pid})" in second.log()
             time.sleep(0.5)
             assert daemon.running
@@ -657,7 +770,7 @@ def test_a_storm_of_signals(pair: ServerAndClient, run_dir: Path, tmp_path: Path
                     os.kill(daemon.pid, number)
             time.sleep(0.5)
             os.kill(daemon.pid, signal.SIGUSR2)
-            daemon.wait_for(SYNCHRONIZED, timeout_s=20)
+            daemon.wait_for(SYNCHRONIZED)
 
 
 @pytest.mark.parametrize("step_ns", [50_000_000, -50_000_000])
@@ -672,12 +785,17 @@ def test_a_step_of_the_clock(
         with Clients(
             f"the clock stepped by {step_ns} ns", run_dir, c_adapter, truth_of(pair.reference)
         ) as clients:
+            clients.wait_until_seen(SYNCHRONIZED)
             new = tmp_path / "new"
             new.write_text(str(step_ns))
-            new.rename(step)
-            daemon.wait_for(DISRUPTED)
+            pair.client.stop()  # so that the disruption isn't over before clients have seen it
+            try:
+                new.rename(step)
+                daemon.wait_for(DISRUPTED)
+                clients.wait_until_seen(DISRUPTED)
+            finally:
+                pair.client.cont()
             daemon.wait_for(SYNCHRONIZED)
-            time.sleep(0.2)
         assert clients.seen() >= {"SYNCHRONIZED", "DISRUPTED"}
 
 
@@ -694,7 +812,7 @@ def test_the_generation_begins_again(pair: ServerAndClient, run_dir: Path, c_ada
         ) as clients,
         start(run_dir, pair.client.socket_path, "--poll-interval", "0.1") as daemon,
     ):
-        assert wait_until(lambda: daemon.layout_2().generation < 1000, timeout_s=10)
+        assert wait_until(lambda: daemon.layout_2().generation < 1000, timeout_s=PATIENCE_S)
         time.sleep(1)
     assert clients.reports[GAPS]["wraps"] == 1
 
@@ -713,10 +831,16 @@ def test_a_death_within_an_update(pair: ServerAndClient, run_dir: Path, c_adapte
                     os.pwrite(segment.fileno(), (generation | 1).to_bytes(2, sys.byteorder), 14)
                     os.pwrite(segment.fileno(), (left.as_of_sec + 100_000).to_bytes(8, sys.byteorder), 16)
             time.sleep(0.5)
-            with start(run_dir, pair.client.socket_path, *FAST) as successor:
-                successor.wait_for(DISRUPTED)
-                successor.wait_for(SYNCHRONIZED)
-                time.sleep(0.2)
+            pair.client.stop()  # so that the disruption isn't over before clients have seen it
+            try:
+                with start(run_dir, pair.client.socket_path, *FAST) as successor:
+                    successor.wait_for(DISRUPTED)
+                    clients.wait_until_seen(DISRUPTED)
+                    pair.client.cont()
+                    successor.wait_for(SYNCHRONIZED)
+                    clients.wait_until_seen(SYNCHRONIZED)
+            finally:
+                pair.client.cont()
         assert clients.seen() >= {"SYNCHRONIZED", "DISRUPTED"}
 
 
@@ -749,7 +873,7 @@ def test_kills_at_random_moments(pair: ServerAndClient, run_dir: Path, c_adapter
                 # microsecond, everything around it a hundred times as long.
                 if rng.random() < 0.5:
                     assert wait_until(
-                        lambda before=before: generation() != before, timeout_s=10, interval_s=0
+                        lambda before=before: generation() != before, timeout_s=PATIENCE_S, interval_s=0
                     )
                     time.sleep(rng.random() * 0.0005)
                 else:
@@ -760,7 +884,7 @@ def test_kills_at_random_moments(pair: ServerAndClient, run_dir: Path, c_adapter
             (run_dir.parent / "daemon.log").unlink()
         with start(run_dir, pair.client.socket_path, *options) as last:
             as_of = last.layout_2().as_of_sec
-            assert wait_until(lambda: last.layout_2().as_of_sec > as_of, timeout_s=10)
+            assert wait_until(lambda: last.layout_2().as_of_sec > as_of, timeout_s=PATIENCE_S), last.log()
             last.wait_for(SYNCHRONIZED)
             time.sleep(0.5)
         assert (run_dir / "shm0").stat().st_ino == inode
@@ -825,9 +949,11 @@ class TirelessChronyd:
 
 def used(daemon: Daemon) -> tuple[int, int]:
     """Memory in KiB, and descriptors."""
-    status = Path(f"/proc/{daemon.pid}/status").read_text()
-    rss_kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
-    return rss_kib, len(os.listdir(f"/proc/{daemon.pid}/fd"))
+    # Not VmRSS: the kernel keeps that in pieces, one a processor, and shows a sum that may be hundreds of KiB off. And not
+    # the pages of files, which come with the first use of what stands on them.
+    exact = Path(f"/proc/{daemon.pid}/smaps_rollup").read_text()
+    own_kib = next(int(line.split()[1]) for line in exact.splitlines() if line.startswith("Anonymous:"))
+    return own_kib, len(os.listdir(f"/proc/{daemon.pid}/fd"))
 
 
 def test_many_cycles_take_no_more_memory_nor_descriptors(
@@ -846,15 +972,17 @@ def test_many_cycles_take_no_more_memory_nor_descriptors(
             f"{CYCLES_COUNT} accelerated cycles", run_dir, c_adapter, None, may_be_dead=True
         ) as clients:
             assert wait_until(lambda: chronyd.answers_count >= warm_count, timeout_s=300), daemon.log()
-            rss_kib, descriptors_count = used(daemon)
+            own_kib, descriptors_count = used(daemon)
             assert wait_until(lambda: chronyd.answers_count >= CYCLES_COUNT, timeout_s=900), daemon.log()
             later_kib, later_count = used(daemon)
         lines_count = len(daemon.log().splitlines())
     _table.append(
-        f"    after {warm_count} cycles {rss_kib} KiB and {descriptors_count} descriptors, "
+        f"    after {warm_count} cycles {own_kib} KiB and {descriptors_count} descriptors, "
         f"after {CYCLES_COUNT} {later_kib} KiB and {later_count}; {lines_count} lines in the log"
     )
-    assert later_kib <= rss_kib + 128
-    assert later_count <= descriptors_count
+    assert later_kib <= own_kib + 128
+    assert (
+        later_count <= descriptors_count + 2
+    )  # its socket for answers may be open at one look and not at the other
     if HEAVY:
         assert clients.reports[GAPS]["wraps"] >= 2

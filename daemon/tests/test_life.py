@@ -20,15 +20,16 @@ from typing import Self
 import pytest
 from clockbound_conformance.lab import Chronyd, ServerAndClient
 from clockbound_conformance.processes import ManagedProcess, wait_until
-from clockbound_daemon._layout import ClockStatus, SegmentRecord, unpack_segment_v2
+from clockbound_daemon._layout import ClockStatus, SegmentRecord
 from clockbound_daemon.options import OPTIONS
-from daemon_support import SECOND_NS
+from daemon_support import SECOND_NS, WAIT_S, consistent
+from held_up import LOOK_INTERVAL_S, FairTime, GapWatch
 from metrics_support import promtool, values
 
 SYNCHRONIZED, FREE_RUNNING, UNKNOWN = ClockStatus.SYNCHRONIZED, ClockStatus.FREE_RUNNING, ClockStatus.UNKNOWN
-#: There is a publish a second. A machine that is busy with other things adds to that; whatever waits for somebody who
-#: never comes takes longer, or for ever.
-LONGEST_GAP_S = 4.0
+#: There is a publish a second. Time for which the machine held up the watch or the daemon doesn't count; whatever waits
+#: for somebody who never comes takes longer, or for ever.
+LONGEST_GAP_S = 3.0
 
 
 class Daemon(ManagedProcess):
@@ -46,24 +47,26 @@ class Daemon(ManagedProcess):
         )
 
     def record(self) -> SegmentRecord | None:
-        """What is published; None before that."""
+        """What is published; None before that, and while it is being written."""
         with contextlib.suppress(FileNotFoundError):
-            return unpack_segment_v2((self.run_dir / "shm0").read_bytes())
+            return consistent(self.run_dir / "shm0")
         return None
 
     def wait_for(self, status: ClockStatus) -> SegmentRecord:
+        record = None
+
         def there() -> bool:
+            nonlocal record
             assert self.running, self.log()
             record = self.record()
             return record is not None and record.clock_status == status
 
-        assert wait_until(there, timeout_s=10, interval_s=0.005), self.log()
-        record = self.record()
+        assert wait_until(there, timeout_s=WAIT_S, interval_s=0.005), self.log()
         assert record is not None
         return record
 
     def wait_for_log(self, text: str, count: int = 1) -> None:
-        assert wait_until(lambda: self.log().count(text) >= count, timeout_s=10), self.log()
+        assert wait_until(lambda: self.log().count(text) >= count, timeout_s=WAIT_S), self.log()
 
     def reload(self, config: str | None = None) -> None:
         """Give it another configuration, and wait until it says what it makes of it."""
@@ -73,7 +76,7 @@ class Daemon(ManagedProcess):
         os.kill(self.pid, signal.SIGHUP)
         assert wait_until(
             lambda: self.log().count(" read again") + self.log().count("goes on as before") > count,
-            timeout_s=10,
+            timeout_s=WAIT_S,
         ), self.log()
 
 
@@ -97,15 +100,13 @@ class Gaps:
 
     def _watch(self) -> None:
         with (self._daemon.run_dir / "shm0").open("rb", buffering=0) as segment:
-            generation, since_s = -1, time.monotonic()
+            watch = GapWatch(self._daemon.pid, None)
             while not self._stop.is_set():
-                found = int.from_bytes(os.pread(segment.fileno(), 2, 14), sys.byteorder)
-                now_s = time.monotonic()
-                if found != generation:
-                    generation, since_s = found, now_s
-                    self.publishes_count += 1
-                self.longest_s = max(self.longest_s, now_s - since_s)
-                time.sleep(0.01)
+                generation = int.from_bytes(os.pread(segment.fileno(), 2, 14), sys.byteorder)
+                watch.look(generation, lambda: self._daemon.pid)
+                self.publishes_count = watch.changes_count
+                time.sleep(LOOK_INTERVAL_S)
+            self.longest_s = watch.longest_ns / SECOND_NS
 
 
 class Manager:
@@ -117,7 +118,7 @@ class Manager:
         self.socket.bind(self.address)
         self.heard: list[str] = []
 
-    def hear(self, line: str, timeout_s: float = 10) -> None:
+    def hear(self, line: str, timeout_s: float = WAIT_S) -> None:
         """Wait for a message that has `line`, and keep it and those before it in `heard`."""
         deadline_s = time.monotonic() + timeout_s
         while time.monotonic() < deadline_s:
@@ -149,7 +150,7 @@ def free_port() -> int:
 
 
 def fetch(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as response:
+    with urllib.request.urlopen(url, timeout=WAIT_S) as response:
         text: str = response.read().decode()
         return text
 
@@ -195,7 +196,7 @@ def test_a_daemon_that_does_not_publish_feeds_no_watchdog(
     ) as daemon:
         manager.hear("WATCHDOG=1")
         daemon.stop()
-        time.sleep(0.2)
+        assert wait_until(lambda: is_stopped(daemon.pid), timeout_s=WAIT_S)
         manager.socket.settimeout(0)
         with contextlib.suppress(BlockingIOError):
             while manager.socket.recv(4096):
@@ -204,6 +205,11 @@ def test_a_daemon_that_does_not_publish_feeds_no_watchdog(
             manager.hear("WATCHDOG=1", timeout_s=2.5)
         daemon.cont()
         manager.hear("WATCHDOG=1")
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP has reached it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def test_a_wrong_address_of_the_manager_is_no_obstacle(pair: ServerAndClient, run_dir: Path) -> None:
@@ -233,7 +239,7 @@ def test_what_goes_to_journald_has_priorities(pair: ServerAndClient, run_dir: Pa
         assert lines[1].startswith("<4>clockbound: warning: no --max-drift-rate")
     with Daemon(run_dir / "nowhere", JOURNAL_STREAM=stream) as daemon:
         daemon.log_path = run_dir / "daemon.log"
-        assert daemon.wait(5) == 1
+        assert daemon.wait(WAIT_S) == 1
 
 
 def test_the_file_says_what_the_command_line_leaves_open(pair: ServerAndClient, run_dir: Path) -> None:
@@ -246,7 +252,7 @@ def test_the_file_says_what_the_command_line_leaves_open(pair: ServerAndClient, 
 def test_a_wrong_file_ends_it_with_status_2_and_every_line_that_is_wrong(run_dir: Path) -> None:
     config = "max-drift-rate = 0\n\nnonsense = 1\n"
     with Daemon(run_dir, config=config) as daemon:
-        assert daemon.wait(5) == 2
+        assert daemon.wait(WAIT_S) == 2
         first, second = daemon.log().splitlines()
         assert first.startswith(
             f"clockbound: error: {daemon.config_path}:1: max-drift-rate: 0 ppm isn't above 0"
@@ -274,7 +280,7 @@ def test_a_file_can_be_checked_without_a_start(
 ) -> None:
     missing = ["--config", str(run_dir.parent / "clockbound.toml")] if config is None else []
     with Daemon(run_dir, "--check-config", *missing, config=config) as daemon:
-        assert daemon.wait(5) == status
+        assert daemon.wait(WAIT_S) == status
         assert daemon.log().startswith(output.format(path=daemon.config_path))
         assert list(run_dir.iterdir()) == []
 
@@ -290,7 +296,7 @@ def test_the_example_of_a_configuration_file_is_correct_and_complete(run_dir: Pa
     # These two contradict each other.
     active = [line for line in settings if not line.startswith("disable-clock-disruption-support")]
     with Daemon(run_dir, "--check-config", config="\n".join(active)) as daemon:
-        assert daemon.wait(5) == 0, daemon.log()
+        assert daemon.wait(WAIT_S) == 0, daemon.log()
 
 
 def test_a_reload_changes_what_can_be_changed(pair: ServerAndClient, run_dir: Path, directory: Path) -> None:
@@ -308,13 +314,13 @@ def test_a_reload_changes_what_can_be_changed(pair: ServerAndClient, run_dir: Pa
         text += f'poll-interval = 0.25\nmetrics-listen = "unix:{second}"\njson-output = true\n'
         daemon.reload(text)
         assert wait_until(
-            lambda: (record := daemon.record()) is not None and record.bound_ns == 0, timeout_s=5
+            lambda: (record := daemon.record()) is not None and record.bound_ns == 0, timeout_s=WAIT_S
         )
         record = daemon.wait_for(SYNCHRONIZED)
         assert record.max_drift_ppb == 60_500
         assert (os.path.exists(first), os.path.exists(second)) == (False, True)
-        reloaded = json.loads(daemon.log().splitlines()[-1])
-        assert reloaded["event"] == "reloaded"
+        # The lines before it are text.
+        (reloaded,) = (json.loads(line) for line in daemon.log().splitlines() if '"reloaded"' in line)
         for change in (
             "max-drift-rate 50 -> 60.5",
             "poll-interval 1 -> 0.25",
@@ -326,7 +332,9 @@ def test_a_reload_changes_what_can_be_changed(pair: ServerAndClient, run_dir: Pa
             assert change in reloaded["message"]
         # and asked as often as it says now
         with Gaps(daemon) as gaps:
-            time.sleep(2)
+            passed = FairTime(daemon.pid)
+            while gaps.publishes_count < 6 and passed.look() < 3 * SECOND_NS:
+                time.sleep(LOOK_INTERVAL_S)
         assert gaps.publishes_count >= 6
 
 
@@ -356,7 +364,7 @@ def test_a_wrong_file_changes_nothing_while_it_runs(
 
         def shown() -> dict[str, str]:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-                client.settimeout(5)
+                client.settimeout(WAIT_S)
                 client.connect(f"{directory}/m.sock")
                 client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
                 with client.makefile("rb") as response:
@@ -423,27 +431,35 @@ def test_metrics_are_served_over_tcp_and_as_a_file(
         shown = values(page)
         # So much is real, and grows with the laboratory's age; the rest is what chronyd isn't sure of.
         error_s = pair.reference.error_ns(time.time_ns()) / 1e9
-        assert 0.25 <= float(shown["error_bound_seconds"]) < error_s + 0.01
+        assert 0.25 <= float(shown["error_bound_seconds"]) < error_s + 0.05
         assert abs(float(shown['error_bound_term_seconds{term="correction"}']) - error_s) < 0.005
         terms = [float(value) for name, value in shown.items() if name.startswith("error_bound_term_seconds")]
         assert len(terms) == 5
         assert abs(sum(terms) - float(shown["error_bound_seconds"])) < 1e-8
         assert 0 <= float(shown["sample_age_seconds"]) < 5
-        assert fetch(f"http://127.0.0.1:{port}/healthz").startswith("SYNCHRONIZED: bound ")
-        assert fetch(f"http://127.0.0.1:{port}/readyz").startswith("SYNCHRONIZED: bound ")
+        for path in ("healthz", "readyz"):
+            # Free running for a moment where a busy machine holds chronyd up.
+            assert wait_until(
+                lambda path=path: fetch(f"http://127.0.0.1:{port}/{path}").startswith("SYNCHRONIZED: bound "),
+                timeout_s=WAIT_S,
+            )
         assert promtool("check", "metrics", given=textfile.read_text()) == ""
-        assert values(textfile.read_text())['status{status="SYNCHRONIZED"}'] == "1"
+        assert wait_until(
+            lambda: 'status{status="SYNCHRONIZED"} 1\n' in textfile.read_text(), timeout_s=WAIT_S
+        )
         pair.client.stop()
         try:
-            daemon.wait_for(FREE_RUNNING)
+            daemon.wait_for_log("SYNCHRONIZED -> FREE_RUNNING")
             daemon.wait_for(UNKNOWN)
             shown = values(fetch(f"http://127.0.0.1:{port}/metrics"))
-            assert int(shown['poll_failures_total{cause="NoAnswerError"}']) >= 4
-            assert 5 <= float(shown["sample_age_seconds"]) < 20
+            assert int(shown['poll_failures_total{cause="NoAnswerError"}']) >= 2
+            assert 5 <= float(shown["sample_age_seconds"]) < 50
             with pytest.raises(urllib.error.HTTPError, match="503"):
                 fetch(f"http://127.0.0.1:{port}/readyz")
             assert fetch(f"http://127.0.0.1:{port}/healthz").startswith("UNKNOWN: ")
-            assert wait_until(lambda: 'status{status="UNKNOWN"} 1\n' in textfile.read_text(), timeout_s=5)
+            assert wait_until(
+                lambda: 'status{status="UNKNOWN"} 1\n' in textfile.read_text(), timeout_s=WAIT_S
+            )
         finally:
             pair.client.cont()
         daemon.wait_for(SYNCHRONIZED)
@@ -461,11 +477,14 @@ def test_what_lasts_from_a_first_failure_to_the_next_success_is_counted(
         time.sleep(1)
         daemon.reload(config.replace("/nowhere/x", str(pair.client.socket_path)))
         daemon.wait_for(SYNCHRONIZED)
-        assert wait_until(lambda: 'status{status="SYNCHRONIZED"} 1\n' in textfile.read_text(), timeout_s=5)
+        assert wait_until(
+            lambda: 'status{status="SYNCHRONIZED"} 1\n' in textfile.read_text(), timeout_s=WAIT_S
+        )
         shown = values(textfile.read_text())
         failures = int(shown['poll_failures_total{cause="NoSocketError"}'])
-        assert 5 <= failures <= int(shown["polls_total"])
-        assert shown['poll_failures_total{cause="NoAnswerError"}'] == "0"
+        assert 3 <= failures <= int(shown["polls_total"])
+        if "did not answer within" not in daemon.log():
+            assert shown['poll_failures_total{cause="NoAnswerError"}'] == "0"
 
 
 def test_an_address_that_is_taken_keeps_nobody_from_publishing(pair: ServerAndClient, run_dir: Path) -> None:
@@ -484,7 +503,8 @@ def slow(port: int, stop: threading.Event) -> None:
     try:
         while not stop.is_set():
             if len(clients) < 50:
-                clients.append(socket.create_connection(("127.0.0.1", port), timeout=1))
+                with contextlib.suppress(OSError):
+                    clients.append(socket.create_connection(("127.0.0.1", port), timeout=1))
             for client in clients[:]:
                 try:
                     client.send(b"G")
@@ -500,7 +520,10 @@ def slow(port: int, stop: threading.Event) -> None:
 def fast(port: int, stop: threading.Event) -> None:
     """Asks again and again, and hardly looks at the answers."""
     while not stop.is_set():
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as client:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), timeout=1) as client,
+        ):
             client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
             client.recv(1)
 
@@ -541,11 +564,15 @@ def test_clients_that_play_foul_cost_no_publish_and_no_scrape(pair: ServerAndCli
                 thread.join()
         assert gaps.longest_s < LONGEST_GAP_S
         assert gaps.publishes_count >= 3
-        record = daemon.wait_for(SYNCHRONIZED)
-        age_ns = time.monotonic_ns() - record.as_of_sec * SECOND_NS - record.as_of_nsec
-        assert age_ns < 3 * SECOND_NS
+
+        def age_ns() -> int:
+            record = daemon.wait_for(SYNCHRONIZED)
+            return time.monotonic_ns() - record.as_of_sec * SECOND_NS - record.as_of_nsec
+
+        assert wait_until(lambda: age_ns() < 3 * SECOND_NS, timeout_s=WAIT_S)
+        # It may be asking chronyd at one moment and not at the other.
         assert wait_until(
-            lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) == descriptors_count, timeout_s=10
+            lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) <= descriptors_count, timeout_s=WAIT_S
         )
 
 
@@ -580,9 +607,18 @@ def test_what_nobody_uses_is_not_even_imported(pair: ServerAndClient, run_dir: P
     command += ["--chronyd-socket", str(pair.client.socket_path)]
     environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        time.sleep(2)
+        # Until it has had time to import whatever it may want: it has published, and asked chronyd again.
+        assert wait_until(
+            lambda: (
+                (run_dir / "shm0").exists()
+                and (record := consistent(run_dir / "shm0")) is not None
+                and record.clock_status == SYNCHRONIZED
+            ),
+            timeout_s=WAIT_S,
+        )
+        time.sleep(1.5)
         process.terminate()
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=WAIT_S)
     imported = {
         line.rpartition("|")[2].strip() for line in errors.splitlines() if line.startswith("import time:")
     }

@@ -54,7 +54,7 @@ class Watched:
         """The status and the body with which `path` is answered."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.connect(address)
-            client.settimeout(5)
+            client.settimeout(30)
             client.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
             while select.select([self.outside], [], [], 0.05)[0]:
                 self.outside.serve(self.now_ns)

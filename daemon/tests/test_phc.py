@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from clockbound_daemon import phc
 from clockbound_daemon.phc import PhcErrorBound
+from daemon_support import descriptors_count
 
 SLOT = "0000:00:05.0"
 
@@ -142,11 +143,11 @@ def test_a_fifo_in_its_place_is_not_waited_for(sysfs: Path) -> None:
 
 def test_descriptors_are_not_leaked(sysfs: Path) -> None:
     clock = PhcErrorBound("eth0", str(sysfs))
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors_count()
     for _ in range(10):
         clock.read_ns()
         error(sysfs, "eth9")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors_count() == before
 
 
 def test_the_check_at_the_start_finds_what_is_missing(sysfs: Path) -> None:

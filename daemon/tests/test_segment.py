@@ -25,6 +25,7 @@ from clockbound_daemon._layout import (
 )
 from clockbound_daemon.errors import StartError
 from clockbound_daemon.segment import SegmentWriter
+from daemon_support import descriptors_count
 
 NOBODY = 65534
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
@@ -428,13 +429,13 @@ def test_a_lock_that_is_a_directory_is_named(run_dir: Path) -> None:
 
 
 def test_descriptors_are_not_leaked(run_dir: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors_count()
     with writer(run_dir):
         refusal(run_dir)
     (run_dir / "shm").unlink()
     (run_dir / "shm").mkdir()
     refusal(run_dir)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors_count() == before
 
 
 # ---------------------------------------------------------------- what an earlier daemon left

@@ -442,8 +442,9 @@ def test_answers_that_nobody_asked_for_do_not_keep_the_loop_awake(logged: Logged
         signals.close()
         client.close()
         fake.socket.close()
-    # To ask and to take the answer, four times each, and what the kernel's timers are early by.
-    assert len(turns) <= 16
+    # To ask and to take the answer, four times each, what the kernel's timers are early by, and what is asked again where
+    # the machine holds up the one who answers. A loop that doesn't wait turns thousands of times.
+    assert len(turns) <= 200
 
 
 def test_a_question_that_nobody_answers_fails_before_the_next_is_asked(logged: Logged) -> None:

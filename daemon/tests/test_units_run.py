@@ -22,7 +22,7 @@ INSTALL = ("/opt/clockbound/bin/clockboundctl", "install-units")
 SYSTEMD = "systemd"
 BEFORE_235 = "systemd-before-235"
 #: The end of a daemon that systemd's watchdog ends: WatchdogSec=10 and a second of RestartSec.
-HANG_TIMEOUT_S = 30.0
+HANG_TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def enabled(machine: Machine) -> Iterator[Machine]:
 
 def test_systemd_runs_the_daemon_as_chronyds_user_and_with_no_privilege(service: Machine) -> None:
     assert service.show("ActiveState") == "active"
-    assert service.show("StatusText").startswith("SYNCHRONIZED")
+    assert wait_until(lambda: service.show("StatusText").startswith("SYNCHRONIZED"), timeout_s=30)
     pid = service.show("MainPID")
     assert int(pid) == service.daemon_pid()
     of_process = dict(
@@ -71,9 +71,14 @@ def test_systemd_runs_the_daemon_as_chronyds_user_and_with_no_privilege(service:
     assert (of_process["NoNewPrivs"], of_process["Seccomp"]) == ("1", "2")
     directory = service.outside(RUN_DIR).stat()
     assert (oct(directory.st_mode), directory.st_uid) == ("0o40755", int(of_process["Uid"]))
-    # Nothing that systemd or the daemon would like to be otherwise; chronyd has just started.
+    # Nothing that systemd or the daemon would like to be otherwise; chronyd has just started, on a machine that may be busy.
     warnings = service.journal("-u", "clockbound", "-p", "warning", "-o", "cat").splitlines()
-    assert [line for line in warnings if "it isn't synchronised" not in line] in ([], ["-- No entries --"])
+    ours = [
+        line
+        for line in warnings
+        if "it isn't synchronised" not in line and "did not answer within" not in line
+    ]
+    assert ours in ([], ["-- No entries --"])
     complaints = "clockbound.*(unknown|deprecated|ignor|fail)"
     assert service.journal("-b", "_PID=1", "-g", complaints, "-o", "cat") in ("", "-- No entries --\n")
     shown = service.status()
@@ -88,49 +93,54 @@ def test_systemd_counts_the_daemon_as_started_once_it_has_published(service: Mac
 
 
 def test_systemd_starts_a_killed_daemon_again(service: Machine) -> None:
-    with losing_nothing(service):
+    def kill_twice() -> None:
         for _ in range(2):
             pid = service.daemon_pid()
             service.run("systemctl", "kill", "--signal=KILL", "clockbound")
             service.wait_for_another(pid)
             service.wait_synchronized()
 
+    losing_nothing(service, kill_twice)
+
 
 def test_systemd_ends_a_daemon_that_hangs_and_starts_another(service: Machine) -> None:
-    pid = service.daemon_pid()
-    # After five seconds without a word clients take the clock for free running.
-    with losing_nothing(service, also=("FREE_RUNNING",)) as readers:
+    def stop() -> None:
+        pid = service.daemon_pid()
         service.run("systemctl", "kill", "--signal=STOP", "clockbound")
         assert wait_until(
             lambda: service.daemon_pid() not in (0, pid), timeout_s=HANG_TIMEOUT_S, interval_s=0.2
         ), service.journal()
-    assert all(seen["FREE_RUNNING"] for seen in readers.seen.values())
+
+    # After five seconds without a word clients take the clock for free running.
+    seen_by = losing_nothing(service, stop, also=("FREE_RUNNING",))
+    assert all(seen["FREE_RUNNING"] for seen in seen_by.values())
     assert "Watchdog timeout" in service.journal("-u", "clockbound")
 
 
 def test_systemd_restarts_reloads_and_upgrades_the_daemon(service: Machine) -> None:
-    with losing_nothing(service):
+    def restart_reload_and_upgrade() -> None:
         pid = service.daemon_pid()
         service.configure(poll_interval="0.5")
         service.run("systemctl", "reload", "clockbound")
         assert wait_until(
-            lambda: "poll-interval 1 -> 0.5" in service.journal("-u", "clockbound"), timeout_s=10
+            lambda: "poll-interval 1 -> 0.5" in service.journal("-u", "clockbound"), timeout_s=30
         )
         assert service.daemon_pid() == pid
         service.run("systemctl", "restart", "clockbound")
         service.wait_for_another(pid)
         service.upgrade("9.8.7")
         service.run("systemctl", "restart", "clockbound")
-        assert wait_until(lambda: "version 9.8.7" in service.journal("-u", "clockbound"), timeout_s=10)
+        assert wait_until(lambda: "version 9.8.7" in service.journal("-u", "clockbound"), timeout_s=30)
         service.wait_synchronized()
         service.run("systemctl", "stop", "clockbound")
         assert service.daemon_pid() == 0
         service.run("systemctl", "start", "clockbound")
 
+    losing_nothing(service, restart_reload_and_upgrade)
+
 
 def test_chronyd_is_restarted_and_stopped_under_the_daemon(service: Machine) -> None:
-    pid = service.daemon_pid()
-    with losing_nothing(service, also=("FREE_RUNNING", "UNKNOWN")):
+    def restart_and_stop() -> None:
         service.run("systemctl", "restart", "chrony")
         service.wait_synchronized()
         # Now its directory goes too, and comes back as another.
@@ -138,17 +148,22 @@ def test_chronyd_is_restarted_and_stopped_under_the_daemon(service: Machine) -> 
         assert not service.outside("/run/chrony").exists()
         service.run("systemctl", "start", "chrony")
         service.wait_synchronized()
+
+    pid = service.daemon_pid()
+    losing_nothing(service, restart_and_stop, also=("FREE_RUNNING", "UNKNOWN"))
     assert service.daemon_pid() == pid
 
 
 def test_systemd_does_not_start_a_daemon_again_whose_configuration_is_wrong(service: Machine) -> None:
-    with losing_nothing(service, also=("FREE_RUNNING",)):
+    def start_wrongly() -> None:
         service.configure(max_drift_rate="-1")
         service.try_run("systemctl", "restart", "clockbound")
-        assert wait_until(lambda: service.show("ActiveState") == "failed", timeout_s=10), service.journal()
+        assert wait_until(lambda: service.show("ActiveState") == "failed", timeout_s=30), service.journal()
         assert service.show("ExecMainStatus") == "2"
         service.configure()
         service.run("systemctl", "start", "clockbound")
+
+    losing_nothing(service, start_wrongly, also=("FREE_RUNNING",))
 
 
 def test_the_drop_in_adds_the_phcs_error_bound(service: Machine) -> None:
@@ -187,7 +202,7 @@ def test_the_units_let_the_daemon_open_a_device_of_the_vmclocks_class(machine: M
 
     # This device may be opened and not be mapped, in these words; what is forbidden is not permitted, or not found.
     try:
-        assert wait_until(lambda: f"{PAGE_DEVICE}: " in said(), timeout_s=10), said()
+        assert wait_until(lambda: f"{PAGE_DEVICE}: " in said(), timeout_s=30), said()
         assert f"{PAGE_DEVICE}: can't be read: No such device" in said()
     finally:
         machine.run("systemctl", "stop", "clockbound")
@@ -197,14 +212,17 @@ def test_an_early_systemd_keeps_the_run_directory(machine: Machine) -> None:
     machine.run("rm", "-rf", RUN_DIR)
     installed(machine, f"--{BEFORE_235}")
     machine.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/clockbound.conf")
+
+    def kill_and_restart() -> None:
+        pid = machine.daemon_pid()
+        machine.run("systemctl", "kill", "--signal=KILL", "clockbound")
+        machine.wait_for_another(pid)
+        machine.wait_synchronized()
+        machine.run("systemctl", "stop", "clockbound")
+        machine.run("systemctl", "start", "clockbound")
+
     for running in enabled(machine):
-        with losing_nothing(running):
-            pid = running.daemon_pid()
-            running.run("systemctl", "kill", "--signal=KILL", "clockbound")
-            running.wait_for_another(pid)
-            running.wait_synchronized()
-            running.run("systemctl", "stop", "clockbound")
-            running.run("systemctl", "start", "clockbound")
+        losing_nothing(running, kill_and_restart)
     machine.run("rm", "/etc/tmpfiles.d/clockbound.conf")
 
 
@@ -256,24 +274,27 @@ def test_a_supervisor_keeps_the_daemon_running(machine: Machine, name: str) -> N
     machine.run("systemd-run", "--quiet", "--collect", *unit, *supervisor.start.split())
     try:
         machine.wait_synchronized()
-        pid = machine.daemon_pid()
         account = int(machine.run("id", "-u", "_chrony"))
-        assert machine.outside(f"/proc/{pid}").stat().st_uid == account
+        assert machine.outside(f"/proc/{machine.daemon_pid()}").stat().st_uid == account
         log = Path("/var/log/clockbound/current")
-        with losing_nothing(machine):
+        version = f"9.8.{len(name)}"
+
+        def kill_reload_and_upgrade() -> None:
+            pid = machine.daemon_pid()
             machine.run("kill", "-KILL", str(pid))
             pid = machine.wait_for_another(pid)
             machine.wait_synchronized()
             machine.configure(poll_interval="0.5")
             machine.run(*supervisor.reload.split())
             assert wait_until(
-                lambda: "poll-interval 1 -> 0.5" in machine.outside(str(log)).read_text(), timeout_s=10
+                lambda: "poll-interval 1 -> 0.5" in machine.outside(str(log)).read_text(), timeout_s=30
             )
-            version = f"9.8.{len(name)}"
             machine.upgrade(version)
             machine.run(*supervisor.restart.split())
             machine.wait_for_another(pid)
             machine.wait_synchronized()
+
+        losing_nothing(machine, kill_reload_and_upgrade)
         told = machine.outside(str(log)).read_text()
         assert f"version {version}, writes to" in told
         assert "SYNCHRONIZED, bound" in told
@@ -283,7 +304,7 @@ def test_a_supervisor_keeps_the_daemon_running(machine: Machine, name: str) -> N
         )
         assert machine.outside(str(log)).stat().st_uid == account
         machine.run(*supervisor.stop.split())
-        assert wait_until(lambda: machine.daemon_pid() == 0, timeout_s=10)
+        assert wait_until(lambda: machine.daemon_pid() == 0, timeout_s=30)
         assert machine.outside(f"{RUN_DIR}/shm0").exists()
     finally:
         machine.run("systemctl", "stop", "supervisor")

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-
-# The C module beneath `socket`: the same sockets, without the enumerations and selectors that the wrapper brings,
-# which are a fifteenth of the daemon's start and of its memory.
 from _socket import AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK, socket
 from itertools import islice
 
-from clockbound_daemon import candm
+from clockbound_daemon import candm, unix_socket
 from clockbound_daemon.errors import NoSampleError
 
 #: Datagrams taken from the queue at a time, so that a flood of them can't keep the caller from publishing.
@@ -24,8 +20,6 @@ RECEIVE_LIMIT_COUNT = 64
 RECEIVE_BYTES = 2048
 #: Entries of the reply directory that are looked at for leftovers.
 LEFTOVERS_LIMIT_COUNT = 1000
-#: What a path may have, without its final NUL, in a struct sockaddr_un.
-SOCKET_PATH_LIMIT_BYTES = 107
 
 _PREFIX, _SUFFIX = "clockbound-", ".sock"
 
@@ -167,14 +161,14 @@ class ChronyClient:
             self._socket = None
         if self._bound:
             self._bound = False
-            _unlink(self._reply_path)
+            unix_socket.remove(self._reply_path)
 
     def _open(self) -> socket:
         self.close()
         for path, option in ((self._socket_path, "--chronyd-socket"), (self._reply_path, "--reply-dir")):
-            if len(os.fsencode(path)) > SOCKET_PATH_LIMIT_BYTES:
+            if len(os.fsencode(path)) > unix_socket.PATH_LIMIT_BYTES:
                 raise SocketError(
-                    f"{path}: longer than the {SOCKET_PATH_LIMIT_BYTES} bytes that the path of a socket may have; "
+                    f"{path}: longer than the {unix_socket.PATH_LIMIT_BYTES} bytes that the path of a socket may have; "
                     f"give a shorter one with {option}"
                 )
         self._socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK)
@@ -184,26 +178,12 @@ class ChronyClient:
             self._remove_leftovers()
             self._leftovers_removed = True
         try:
-            self._bind(self._socket)
+            # chronyd gives up its root rights, so everyone must be able to write to the socket.
+            unix_socket.bind(self._socket, self._reply_path)
         except OSError as error:
             raise self._reply_socket_error(error) from None
-        return self._socket
-
-    def _bind(self, reply_socket: socket) -> None:
-        # chronyd gives up its root rights, so everyone must be able to write to the socket. By umask and not
-        # by chmod, because a chmod could hit what somebody has put in its place.
-        previous = os.umask(0o111)
-        try:
-            try:
-                reply_socket.bind(self._reply_path)
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE or not _is_dead(self._reply_path):
-                    raise
-                _unlink(self._reply_path)
-                reply_socket.bind(self._reply_path)
-        finally:
-            os.umask(previous)
         self._bound = True
+        return self._socket
 
     def _remove_leftovers(self) -> None:
         """Remove the reply sockets of daemons that were killed."""
@@ -215,9 +195,9 @@ class ChronyClient:
                         name.startswith(_PREFIX)
                         and name.endswith(_SUFFIX)
                         and name[len(_PREFIX) : -len(_SUFFIX)].isdigit()
-                        and _is_dead(entry.path)
+                        and unix_socket.is_dead(entry.path, SOCK_DGRAM)
                     ):
-                        _unlink(entry.path)
+                        unix_socket.remove(entry.path)
         except OSError:
             pass  # binding will say what is the matter with the directory
 
@@ -268,30 +248,6 @@ class ChronyClient:
             case _:
                 remedy = f"{_reason(error)}; give another directory that chronyd can reach with --reply-dir"
         return ReplySocketError(f"{path}: chronyd's replies can't be received: {remedy}")
-
-
-def _is_dead(path: str) -> bool:
-    """Whether `path` is a socket that no process has open."""
-    try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            return False
-        probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK)
-        try:
-            probe.connect(path)
-        finally:
-            probe.close()
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        return False  # gone, or a living one that is connected to its own chronyd (EPERM)
-    return False
-
-
-def _unlink(path: str) -> None:
-    try:  # noqa: SIM105  # contextlib is slow to import
-        os.unlink(path)
-    except OSError:
-        pass  # gone with its directory, or not ours to remove: in nobody's way
 
 
 def _owner(directory: str) -> str:

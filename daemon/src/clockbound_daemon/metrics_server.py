@@ -6,11 +6,9 @@ needs a thread and reads a request for as long as its client likes.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import select
-import stat
 from _socket import (
     AF_INET,
     AF_INET6,
@@ -27,6 +25,8 @@ from _socket import (
 )
 from collections.abc import Callable
 
+from clockbound_daemon import unix_socket
+
 #: When there are more, the oldest gives way: a scrape takes a millisecond, so that one isn't a scrape.
 CONNECTIONS_LIMIT_COUNT = 16
 REQUEST_LIMIT_BYTES = 8192
@@ -39,7 +39,6 @@ SURPLUS_LIMIT_BYTES = 65536
 PAUSE_NS = 1_000_000_000
 LOOPBACK = "127.0.0.1"
 UNIX_PREFIX = "unix:"
-SOCKET_PATH_LIMIT_BYTES = 107
 
 _REASONS = {
     200: "OK",
@@ -77,9 +76,9 @@ def address(text: str) -> Address:
     """What `text` names: PORT of the loopback, HOST:PORT with a numeric host, or unix:PATH; else ValueError."""
     if text.startswith(UNIX_PREFIX):
         path = text[len(UNIX_PREFIX) :]
-        if not path.startswith("/") or "\0" in path or len(os.fsencode(path)) > SOCKET_PATH_LIMIT_BYTES:
+        if not path.startswith("/") or "\0" in path or len(os.fsencode(path)) > unix_socket.PATH_LIMIT_BYTES:
             raise ValueError(
-                f"{path!r} isn't an absolute path of at most {SOCKET_PATH_LIMIT_BYTES} bytes, "
+                f"{path!r} isn't an absolute path of at most {unix_socket.PATH_LIMIT_BYTES} bytes, "
                 "as in unix:/run/clockbound/metrics.sock"
             )
         return Address(AF_UNIX, path)
@@ -126,9 +125,7 @@ class MetricsServer:
         self._answer = answer
         self._connections: dict[int, _Connection] = {}  # in the order in which they came
         self._paused_until_ns: int | None = None
-        self._listener = self._listen(text)
-        self._epoll = select.epoll(CONNECTIONS_LIMIT_COUNT)
-        self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        self._listener, self._epoll = self._listen(text)
 
     def fileno(self) -> int:
         """Readable when there is something to do."""
@@ -164,15 +161,16 @@ class MetricsServer:
         self._epoll.close()
         self._listener.close()
         if self._address.path is not None:
-            _unlink(self._address.path)
+            unix_socket.remove(self._address.path)
 
-    def _listen(self, text: str) -> socket:
+    def _listen(self, text: str) -> tuple[socket, select.epoll]:
         family, place = self._address.family, self._address.place
         try:
             listener = socket(family, SOCK_STREAM | SOCK_NONBLOCK)
             try:
                 if isinstance(place, str):
-                    _bind_path(listener, place)
+                    # As readable as the segments are: who may connect is up to the directory's mode.
+                    unix_socket.bind(listener, place)
                 else:
                     listener.setsockopt(
                         SOL_SOCKET, SO_REUSEADDR, 1
@@ -181,6 +179,8 @@ class MetricsServer:
                         listener.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1)
                     listener.bind(place)
                 listener.listen(CONNECTIONS_LIMIT_COUNT)
+                epoll = select.epoll(CONNECTIONS_LIMIT_COUNT)
+                epoll.register(listener.fileno(), select.EPOLLIN)
             except BaseException:
                 listener.close()
                 raise
@@ -200,7 +200,7 @@ class MetricsServer:
                     remedy = "give another address with --metrics-listen"
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise ListenError(f"{text}: metrics can't be served: {reason}: {remedy}") from None
-        return listener
+        return listener, epoll
 
     def _accept(self, monotonic_ns: int) -> None:
         for _ in range(WORK_LIMIT_COUNT):
@@ -285,7 +285,7 @@ class MetricsServer:
 
 
 def _response(answer: Answer, *, with_body: bool = True) -> bytes:
-    body = answer.body.encode()
+    body = answer.body.encode("utf-8", "backslashreplace")  # it may name a path, and that may hold anything
     lines = [
         f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}",
         f"Content-Type: {answer.content_type}",
@@ -296,40 +296,3 @@ def _response(answer: Answer, *, with_body: bool = True) -> bytes:
     if answer.status == 405:
         lines.append("Allow: GET, HEAD")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body if with_body else b"")
-
-
-def _bind_path(listener: socket, path: str) -> None:
-    # As readable as the segments are: who may connect is up to the directory's mode.
-    previous = os.umask(0o111)
-    try:
-        try:
-            listener.bind(path)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or not _is_dead(path):
-                raise
-            _unlink(path)
-            listener.bind(path)
-    finally:
-        os.umask(previous)
-
-
-def _is_dead(path: str) -> bool:
-    """Whether `path` is a socket on which nobody listens."""
-    try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            return False
-        probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK)
-        try:
-            probe.connect(path)
-        finally:
-            probe.close()
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(OSError):  # gone, or not ours to remove
-        os.unlink(path)

@@ -6,8 +6,11 @@ that must arrive and can't be sent now is sent after the next publish, any other
 
 from __future__ import annotations
 
+import os
 from _socket import AF_UNIX, SOCK_DGRAM, SOCK_NONBLOCK, socket
 from collections.abc import Mapping
+
+from clockbound_daemon import unix_socket
 
 _NANOSECONDS_PER_MICROSECOND = 1000
 #: The words for people are renewed this often at most: each time, the manager tells everyone who watches it.
@@ -27,6 +30,10 @@ class Notifier:
         """
         if address[:1] not in ("/", "@") or len(address) < 2:
             raise ValueError(f"{address!r} is neither an absolute path nor an abstract name such as @name")
+        # An abstract name has no final NUL, but one in place of its @.
+        limit_bytes = unix_socket.PATH_LIMIT_BYTES + (address[0] == "@")
+        if len(os.fsencode(address)) > limit_bytes:
+            raise ValueError(f"{address!r} is longer than the {limit_bytes} bytes of a socket's address")
         self._address = f"\0{address[1:]}" if address[0] == "@" else address
         self._socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK)
         self.watchdog_ns = watchdog_ns

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clockbound_daemon._layout import NANOSECONDS_PER_SECOND, ClockStatus
+from clockbound_daemon._layout import GRACE_NS, NANOSECONDS_PER_SECOND, ClockStatus
 from clockbound_daemon.log import Damper, Log
 
 # Type checkers take this name for typing.TYPE_CHECKING; typing itself is slow to import.
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 TEXTFILE_INTERVAL_NS = 15 * NANOSECONDS_PER_SECOND
 #: After this an address that could not be listened on is tried again.
 LISTEN_AGAIN_NS = 10 * NANOSECONDS_PER_SECOND
-#: A daemon that has published nothing for so long isn't healthy; readers give it as long.
-HEALTHY_NS = 5 * NANOSECONDS_PER_SECOND
+#: A daemon that has published nothing for as long as readers wait for it isn't healthy.
+HEALTHY_NS = GRACE_NS
 
 _TRUSTED = (ClockStatus.SYNCHRONIZED, ClockStatus.FREE_RUNNING)
 

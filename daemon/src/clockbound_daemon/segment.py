@@ -98,7 +98,9 @@ class SegmentWriter:
         except OSError:
             return None
         try:
-            boot, _, offset = os.read(kept, 100).decode("ascii", "replace").partition(" ")
+            # Of what something else has left there, whatever follows the first line stays for ever.
+            line = os.read(kept, 100).decode("ascii", "replace").partition("\n")[0]
+            boot, _, offset = line.partition(" ")
             return int(offset) if boot == _boot_id() else None
         except (OSError, ValueError):
             return None

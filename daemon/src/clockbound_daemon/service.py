@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable
+from functools import partial
 
 from clockbound_daemon import bound, candm, status, steps
 from clockbound_daemon._layout import (
@@ -57,16 +58,10 @@ class SystemClock:
     realtime_ns = staticmethod(time.time_ns)
     #: CLOCK_MONOTONIC, for deadlines and ages
     monotonic_ns = staticmethod(time.monotonic_ns)
-
-    @staticmethod
-    def monotonic_coarse_ns() -> int:
-        """CLOCK_MONOTONIC_COARSE, for as_of: existing readers compare it with their own coarse reading."""
-        return time.clock_gettime_ns(_CLOCK_MONOTONIC_COARSE)
-
-    @staticmethod
-    def realtime_coarse_ns() -> int:
-        """CLOCK_REALTIME_COARSE, which tells of steps together with the other coarse clock."""
-        return time.clock_gettime_ns(_CLOCK_REALTIME_COARSE)
+    #: CLOCK_MONOTONIC_COARSE, for as_of: existing readers compare it with their own coarse reading
+    monotonic_coarse_ns = staticmethod(partial(time.clock_gettime_ns, _CLOCK_MONOTONIC_COARSE))
+    #: CLOCK_REALTIME_COARSE, which tells of steps together with the other coarse clock
+    realtime_coarse_ns = staticmethod(partial(time.clock_gettime_ns, _CLOCK_REALTIME_COARSE))
 
     @staticmethod
     def suspended_ns() -> int:
@@ -222,6 +217,7 @@ class Service:
     def run(self, signals: Signals) -> None:
         """Turn until a signal asks for something that isn't the loop's business."""
         polls: dict[tuple[int, int, int], select.poll] = {}
+        woken = signals.fileno()
         while True:
             signals.noted = False
             deadline_ns = self.turn()
@@ -233,7 +229,7 @@ class Service:
                     deadline_ns = due_ns
             # chronyd's descriptor is watched only while an answer is expected: otherwise answers that nobody
             # asked for would end every wait at once.
-            wanted = (signals.fileno(), self._client.fileno() if self._client.waiting else -1, outside)
+            wanted = (woken, self._client.fileno() if self._client.waiting else -1, outside)
             poll = polls.get(wanted)
             if poll is None:
                 if len(polls) >= POLLS_LIMIT_COUNT:
@@ -243,7 +239,7 @@ class Service:
                 return  # only now: signals that come without end can't keep the loop from its turns
             wait_ns = 0 if signals.noted else max(0, deadline_ns - self._clock.monotonic_ns())
             for descriptor, _ in poll.poll(-(-wait_ns // 1_000_000)):
-                if descriptor == signals.fileno():
+                if descriptor == woken:
                     signals.drain()
 
     def turn(self) -> int:
@@ -581,11 +577,11 @@ class Service:
         figures.max_drift_ppb, figures.follows_vmclock = self._max_drift_ppb, marker is not None
         if self._outside is not None and self._outside.is_watching:
             self._outside.published(now_ns)
-        # This publish does for the one that would be due within the time that it would have waited for it.
-        if now_ns >= self._next_publish_ns - 2 * ANSWER_ALLOWANCE_NS:
-            self._next_publish_ns = _after(
-                now_ns + 2 * ANSWER_ALLOWANCE_NS, self._next_publish_ns, PUBLISH_INTERVAL_NS
-            )
+        if now_ns >= self._next_publish_ns:
+            self._next_publish_ns = _after(now_ns, self._next_publish_ns, PUBLISH_INTERVAL_NS)
+        else:
+            # By then the next poll's answer is there, mostly: at 1 Hz one publish does for both.
+            self._next_publish_ns = now_ns + PUBLISH_INTERVAL_NS + ANSWER_ALLOWANCE_NS
 
     def _next_deadline_ns(self) -> int:
         asks_ns = self._reply_deadline_ns if self._client.waiting else self._next_poll_ns
