@@ -183,6 +183,9 @@ static void measure_dead_writer(const struct segment_file *file, const struct cb
         die_while_writing(file);
         measure(&functions[i], 1, "dead writer, first call");
         measure(&functions[i], CALLS, "dead writer, later calls");
+        publish(file, CB_SEGMENT_V2_VERSION, record);
+        call(&functions[i], 2);
+        measure(&functions[i], CALLS, "next writer");
     }
 }
 

@@ -32,6 +32,8 @@ static void forget(struct context *context, size_t i)
     context->seen_count--;
     if (i < context->possible_from)
         context->possible_from--;
+    if (i < context->mapped_from)
+        context->mapped_from--;
 }
 
 /* Another one that may be the last good snapshot. */
@@ -187,6 +189,32 @@ static void collect(struct context *context, struct candidates *candidates)
     }
 }
 
+/* Whether a reader can tell by the generation and as_of that the one is no longer the other. Every writer
+ * changes the generation with each update, and as_of before a generation comes again. */
+static bool is_another(const struct oracle_record *a, const struct oracle_record *b)
+{
+    return a->generation != b->generation ||
+           (uint64_t)a->as_of_s * 1000000000u + (uint64_t)a->as_of_rest_ns !=
+               (uint64_t)b->as_of_s * 1000000000u + (uint64_t)b->as_of_rest_ns;
+}
+
+/* After collect: a reader that asks by the clocks needn't read a whole segment that it has read before. So
+ * where somebody has changed bytes otherwise than a writer does, the answer may be that of a snapshot that
+ * can't be told from what stands there now. False if it can't be told which these are. */
+static bool collect_overlooked(const struct context *context, int64_t monotonic_ns,
+                               struct candidates *candidates)
+{
+    if (context->orderly || !is_readable(context))
+        return true;
+    for (size_t i = context->mapped_from; i < context->seen_count; i++) {
+        const struct oracle_record *record = &context->seen[i];
+        if (!is_another(record, &candidates->records[0]) && !same_record(record, &candidates->records[0]) &&
+            oracle_answer(record, 0, monotonic_ns, false).kind == CLOCKBOUND_ERR_NONE)
+            candidates->records[candidates->count++] = *record;
+    }
+    return !context->dropped;
+}
+
 /* As collect, for a question that fails for another reason: whether the context keeps what it saw, no rule
  * says. */
 static bool perhaps_collect(struct context *context)
@@ -205,14 +233,22 @@ static enum unanimity together(enum unanimity so_far, bool next)
     return so_far == (next ? YES : NO) ? so_far : DISAGREED;
 }
 
-static enum unanimity are_old(const struct candidates *candidates, int64_t from_ns, int64_t to_ns)
+/* Whether all are a reason to look for another file, throughout a question that begins when the clocks show
+ * realtime_ns and from_ns. */
+static enum unanimity are_old(const struct candidates *candidates, int64_t realtime_ns, int64_t from_ns,
+                              int64_t to_ns)
 {
     if (candidates->count == 0)
         return YES;
-    enum unanimity old = oracle_is_old(&candidates->records[0], from_ns) ? YES : NO;
-    for (size_t i = 0; i < candidates->count; i++)
-        old = together(together(old, oracle_is_old(&candidates->records[i], from_ns)),
-                       oracle_is_old(&candidates->records[i], to_ns));
+    enum unanimity old = oracle_is_reason_to_look(&candidates->records[0], realtime_ns, from_ns) ? YES : NO;
+    for (size_t i = 0; i < candidates->count; i++) {
+        const struct oracle_record *record = &candidates->records[i];
+        old = together(old, oracle_is_reason_to_look(record, realtime_ns, from_ns));
+        old = together(old, oracle_is_reason_to_look(record, realtime_ns, to_ns));
+        /* Where the clocks move, so that an interval may fit or not, it can't be told. */
+        if (from_ns != to_ns)
+            old = together(old, oracle_is_reason_to_look(record, 0, to_ns));
+    }
     return old;
 }
 
@@ -258,20 +294,22 @@ static void look_for_page(struct context *context, bool exhausted, bool certainl
     }
 }
 
-/* Moves the context through a question that is asked between the two monotonic readings. False if it can't be
+/* Moves the context through a question that is asked between the two monotonic readings, by the clocks if it
+ * `may_overlook` what no writer does. False if it can't be
  * told what it comes to, because candidates disagree on whether to look around; then the context hasn't
  * changed. */
-static bool advance(struct context *context, int64_t from_ns, int64_t to_ns, bool exhausted,
-                    struct candidates *candidates)
+static bool advance(struct context *context, int64_t realtime_ns, int64_t from_ns, int64_t to_ns,
+                    bool exhausted, bool may_overlook, struct candidates *candidates)
 {
     struct context next = *context;
     int unused;
     collect(&next, candidates);
-    if (next.overflowed && !is_readable(&next))
+    if ((next.overflowed && !is_readable(&next)) ||
+        (may_overlook && !collect_overlooked(&next, to_ns, candidates)))
         return false;
     enum unanimity support = have_support(candidates);
     if (may_look(next.looked, next.looked_ns)) {
-        const enum unanimity old = are_old(candidates, from_ns, to_ns);
+        const enum unanimity old = are_old(candidates, realtime_ns, from_ns, to_ns);
         if (old == DISAGREED)
             return false;
         if (old == YES) {
@@ -283,6 +321,7 @@ static bool advance(struct context *context, int64_t from_ns, int64_t to_ns, boo
                 next.mapped = segment_place.file;
                 next.version = layout_of(next.mapped);
                 next.orderly = true;
+                next.mapped_from = next.seen_count;
                 collect(&next, candidates);
                 if (next.overflowed && !is_readable(&next))
                     return false;
@@ -441,7 +480,8 @@ void context_ask_at(struct context *context, int64_t realtime_ns, int64_t monoto
     struct candidates candidates;
     struct reading reading;
     struct question question;
-    if (!advance(context, monotonic_ns, monotonic_ns, circumstances->descriptors_exhausted, &candidates))
+    if (!advance(context, realtime_ns, monotonic_ns, monotonic_ns, circumstances->descriptors_exhausted,
+                 false, &candidates))
         return;
     if (circumstances->descriptors_exhausted)
         descriptors_exhaust(true);
@@ -509,13 +549,14 @@ void context_ask_now(struct context *context, enum asked what, int64_t argument_
         ask_without_clock(context, what, argument_ns, circumstances->clock_failure);
         return;
     }
-    if (!advance(context, before_ns, before_ns + INT64_C(200000000), circumstances->descriptors_exhausted,
-                 &candidates))
+    if (!advance(context, clock_realtime_ns(), before_ns, before_ns + INT64_C(200000000),
+                 circumstances->descriptors_exhausted, true, &candidates))
         return;
     /* Not where the time that this takes would decide what the context does. */
-    const bool held_up = what == ASKED_TAI && circumstances->held_up != 0 &&
-                         are_old(&candidates, before_ns, before_ns + 4 * ORACLE_SECOND_NS) == NO &&
-                         have_support(&candidates) == NO;
+    const bool held_up =
+        what == ASKED_TAI && circumstances->held_up != 0 &&
+        are_old(&candidates, clock_realtime_ns(), before_ns, before_ns + 4 * ORACLE_SECOND_NS) == NO &&
+        have_support(&candidates) == NO;
     if (held_up)
         clock_hold_up(circumstances->held_up);
     if (circumstances->descriptors_exhausted)
@@ -569,6 +610,7 @@ static void publish_good(struct context *context, int64_t as_of_ns, int64_t boun
 /* Waits. A wait is a row of looks, with sleeps in between. Each look is judged as the question that it is. */
 
 #define SLICE_NS INT64_C(100000000) /* ten looks a second */
+#define LEAST_SLEEP_NS 50000
 /* After so many sleeps they get longer, as if the machine were busy; after so many, the answer is put there.
  */
 #define SLEEPS_PATIENT_MAX 8
@@ -582,16 +624,18 @@ static struct {
     bool answer_is_there;
 } waiting;
 
-static void begin_look(void)
+static void begin_look(bool may_overlook)
 {
     const int64_t now_ns = clock_monotonic_ns();
     clock_arrange(0, NEVER, 0);
     loads_take();
-    if (advance(waiting.context, now_ns, now_ns + 2 * LATE_NS, false, &waiting.candidates))
+    if (advance(waiting.context, clock_realtime_ns(), now_ns, now_ns + 2 * LATE_NS, false, may_overlook,
+                &waiting.candidates))
         return;
-    /* It can't be told what this look comes to, so another begins. */
+    /* It can't be told what this look comes to, so another begins. Its as_of is new. */
     publish_good(waiting.context, now_ns, 1000000, 50000, CLOCKBOUND_STA_FREE_RUNNING);
-    if (!advance(waiting.context, now_ns, now_ns + 2 * LATE_NS, false, &waiting.candidates))
+    if (!advance(waiting.context, clock_realtime_ns(), now_ns, now_ns + 2 * LATE_NS, false, false,
+                 &waiting.candidates))
         fail("wait: the fuzzer itself is wrong");
 }
 
@@ -634,6 +678,8 @@ static int sleep_until(int64_t until_ns)
         fail("wait: sleeps beyond its deadline");
     if (until_ns <= now_ns)
         fail("wait: doesn't sleep");
+    if (until_ns - now_ns < LEAST_SLEEP_NS && until_ns < waiting.wait->deadline_ns)
+        fail("wait: hardly sleeps");
     if (until_ns - now_ns > SLICE_NS)
         fail("wait: doesn't look ten times a second");
     judge_look(&on);
@@ -653,7 +699,7 @@ static int sleep_until(int64_t until_ns)
         waiting.answer_is_there = true;
     }
     keep_away_from_looks();
-    begin_look();
+    begin_look(!waiting.answer_is_there); /* as_of of the answer is new */
     return ended;
 }
 
@@ -693,7 +739,7 @@ void context_wait(struct context *context, const struct wait *wait, const struct
         wait_without_clock(context, wait, circumstances->clock_failure);
         return;
     }
-    begin_look();
+    begin_look(true);
     clock_arrange_sleeps(sleep_until);
     clockbound_err const *err =
         for_instant ? clockbound_wait_after(context->ctx, wait->argument_ns, wait->deadline_ns)
@@ -729,9 +775,9 @@ static void put_store(struct store *stores, size_t *count, void *to, const void 
 
 /* Whether a question would make the context look around; then too much would happen at once. */
 static bool would_look(const struct context *context, const struct candidates *candidates,
-                       int64_t monotonic_ns)
+                       int64_t realtime_ns, int64_t monotonic_ns)
 {
-    return (are_old(candidates, monotonic_ns, monotonic_ns) != NO &&
+    return (are_old(candidates, realtime_ns, monotonic_ns, monotonic_ns) != NO &&
             may_look(context->looked, context->looked_ns)) ||
            (context_page(context) == NULL && have_support(candidates) != NO &&
             may_look(context->page_looked, context->page_looked_ns));
@@ -764,7 +810,7 @@ void context_ask_during_update(struct context *context, int64_t realtime_ns, int
     memcpy(updated + 16, body, BODY_BYTES);
     if (version == context->version)
         candidates.records[candidates.count++] = oracle_record(updated, context->version);
-    if (would_look(context, &candidates, monotonic_ns))
+    if (would_look(context, &candidates, realtime_ns, monotonic_ns))
         return;
 
     struct store stores[SCHEDULE_STEPS];
@@ -791,7 +837,8 @@ void context_ask_during_disruption(struct context *context, int64_t realtime_ns,
     struct candidates candidates;
     const struct file *page = context_page(context);
     if (!is_readable(context) || page == NULL || page->size_bytes < ORACLE_PAGE_BYTES ||
-        !advance(context, monotonic_ns, monotonic_ns, false, &candidates) || candidates.count != 1)
+        !advance(context, realtime_ns, monotonic_ns, monotonic_ns, false, false, &candidates) ||
+        candidates.count != 1)
         return;
     unsigned char *bytes = page->bytes;
     if (difference == 0)

@@ -36,6 +36,7 @@ struct context {
      * bytes change, nobody can say which was last. */
     struct oracle_record seen[SEEN_MAX];
     size_t seen_count, possible_from;
+    size_t mapped_from; /* from here on they were seen in `mapped` */
     bool orderly;
     bool dropped, overflowed; /* there were more; more that may be the last good one */
 };

@@ -50,7 +50,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "no snapshot reads as an empty one": (
         "last_good.c",
         "memory_order_relaxed) == 0)\n        return false;",
-        "memory_order_relaxed) == 0) {\n        memset(snapshot, 0, sizeof *snapshot);\n        snapshot->version = 2;\n        return true;\n    }",
+        "memory_order_relaxed) == 0) {\n        memset(snapshot, 0, sizeof *snapshot);\n        snapshot->version = 2;\n        snapshot->is_in_range = true;\n        return true;\n    }",
     ),
     "last good snapshot is the first one": (
         "last_good.c",
@@ -59,7 +59,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "attempts aren't bounded": ("reader.c", "CB_READ_ATTEMPTS_COUNT - 1", "1000000"),
     # read.reopen
-    "young snapshots look around": ("reader.c", "age_ns > CB_GRACE_NS;", "age_ns >= 0;"),
+    "young snapshots look around": ("reader.c", "interval->age_ns <= CB_GRACE_NS", "interval->age_ns < 0"),
     "replaced file isn't followed": (
         "reader.c",
         "if (found == NULL)\n        return false;",
@@ -67,43 +67,48 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     # bound.*, interval.ends
     "nanoseconds aren't checked": (
-        "interval.c",
-        "if (!in_range(snapshot) || !join_ns(record->as_of_sec, record->as_of_nsec, &as_of_ns)",
+        "snapshot.c",
+        "int64_t as_of_ns = 0, void_after_ns = 0;",
         (
-            "struct cb_snapshot lax = *snapshot;\n    lax.record.as_of_nsec = 0;\n"
-            "    if (!in_range(&lax) || !join_ns(record->as_of_sec, 0, &as_of_ns) ||\n"
-            "        __builtin_add_overflow(as_of_ns, record->as_of_nsec, &as_of_ns)"
+            "int64_t as_of_ns = 0, void_after_ns = 0;\n    struct cb_segment_record lax = *record;\n"
+            "    if (lax.as_of_nsec < 0 || lax.as_of_nsec >= CB_NANOSECONDS_PER_SECOND)\n"
+            "        lax.as_of_nsec = 0;\n    record = &lax;"
         ),
     ),
     "drift isn't checked": (
-        "interval.c",
-        "if (!in_range(snapshot) ||",
-        "struct cb_snapshot copy = *snapshot;\n    copy.record.max_drift_ppb = 0;\n    if (!in_range(&copy) ||",
+        "snapshot.c",
+        "    switch (version) {",
+        "    struct cb_segment_record lax = *record;\n    lax.max_drift_ppb = 0;\n    record = &lax;\n    switch (version) {",
     ),
     "layout 1 has DISRUPTED": (
-        "interval.c",
-        "return cb_segment_v1_invalid(&snapshot->record) == NULL;",
-        "return cb_segment_v2_invalid(&snapshot->record) == NULL;",
+        "snapshot.c",
+        "return cb_segment_v1_invalid(record) == NULL;",
+        "return cb_segment_v2_invalid(record) == NULL;",
     ),
     "growth rounds down": (
+        "interval.h",
+        "(elapsed_ns * max_drift_ppb + CB_NANOSECONDS_PER_SECOND - 1)",
+        "(elapsed_ns * max_drift_ppb)",
+    ),
+    "growth rounds down after 9 s": (
         "interval.c",
         "(ns * ppb + CB_NANOSECONDS_PER_SECOND - 1) / CB_NANOSECONDS_PER_SECOND",
         "ns * ppb / CB_NANOSECONDS_PER_SECOND",
     ),
     "bound overflows": (
-        "interval.c",
-        "__builtin_add_overflow(record->bound_ns, growth, &bound_ns) ||",
-        "(bound_ns = (int64_t)((uint64_t)record->bound_ns + (uint64_t)growth), false) ||",
+        "interval.h",
+        "__builtin_add_overflow(published_bound_ns, growth_ns, &bound_ns) ||",
+        "(bound_ns = (int64_t)((uint64_t)published_bound_ns + (uint64_t)growth_ns), false) ||",
     ),
     "earliest overflows": (
-        "interval.c",
+        "interval.h",
         "__builtin_sub_overflow(realtime_ns, bound_ns, &earliest_ns) ||",
         "(earliest_ns = realtime_ns - bound_ns, false) ||",
     ),
     "elapsed overflows": (
         "interval.c",
-        "if (__builtin_sub_overflow(monotonic_ns, as_of_ns, &elapsed_ns))",
-        "elapsed_ns = monotonic_ns - as_of_ns;\n    if (false)",
+        "if (__builtin_sub_overflow(monotonic_ns, snapshot->as_of_ns, &elapsed_ns))",
+        "elapsed_ns = monotonic_ns - snapshot->as_of_ns;\n    if (false)",
     ),
     "tolerance is a nanosecond wider": (
         "interval.c",
@@ -111,19 +116,31 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "elapsed_ns < -CB_CAUSALITY_TOLERANCE_NS",
     ),
     "negative age counts": ("interval.c", "if (elapsed_ns < 0)\n        elapsed_ns = 0;", ""),
-    "earliest is latest": (
-        "interval.c",
-        "interval->earliest_ns = earliest_ns;",
-        "interval->earliest_ns = latest_ns;",
-    ),
+    "earliest is latest": ("interval.h", ".earliest_ns = earliest_ns,", ".earliest_ns = latest_ns,"),
     "seconds round towards zero": ("reader.c", "    if (nsec < 0) {", "    if (false) {"),
     "result is written on failure": (
         "reader.c",
-        "    if (failed != NULL)\n        return failed;\n    result->earliest",
-        "    result->clock_status = CLOCKBOUND_STA_UNKNOWN;\n    if (failed != NULL)\n        return failed;\n    result->earliest",
+        "    if (!now_from_latest(ctx, &near, &interval)) {",
+        "    result->clock_status = CLOCKBOUND_STA_UNKNOWN;\n    if (!now_from_latest(ctx, &near, &interval)) {",
+    ),
+    "ends are in one second": (
+        "reader.c",
+        "if (rest_ns >= CB_NANOSECONDS_PER_SECOND)",
+        "if (rest_ns >= 2 * CB_NANOSECONDS_PER_SECOND)",
     ),
     # status.*
     "grace is a nanosecond longer": ("interval.c", "elapsed_ns < CB_GRACE_NS", "elapsed_ns <= CB_GRACE_NS"),
+    "young is a nanosecond longer": (
+        "interval.h",
+        "age_ns >= (uint64_t)CB_GRACE_NS",
+        "age_ns > (uint64_t)CB_GRACE_NS",
+    ),
+    "future is young": ("interval.h", "age_ns >= (uint64_t)CB_GRACE_NS", "(int64_t)age_ns >= CB_GRACE_NS"),
+    "young is never disrupted": (
+        "interval.h",
+        "disrupted ? CLOCKBOUND_STA_UNKNOWN : (clockbound_clock_status)",
+        "disrupted && false ? CLOCKBOUND_STA_UNKNOWN : (clockbound_clock_status)",
+    ),
     "void_after is a nanosecond later": (
         "interval.c",
         "monotonic_ns < void_after_ns ?",
@@ -141,8 +158,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "missing page is fine at open": (
         "reader.c",
-        "taken && snapshot.record.clock_disruption_support_enabled != 0",
-        "taken && snapshot.record.clock_disruption_support_enabled > 255",
+        "taken && snapshot.has_disruption_support",
+        "taken && false",
     ),
     "odd page is read": ("seqlock.h", "if (lowest_byte & 1)\n        return false;", "(void)lowest_byte;"),
     "page's counter before only": (
@@ -153,7 +170,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "unreadable page is fine": (
         "reader.c",
         "|| !cb_vmclock_marker(page, &marker) ||",
-        "|| (!cb_vmclock_marker(page, &marker) ? (marker = snapshot->record.disruption_marker, false) : false) ||",
+        "|| (!cb_vmclock_marker(page, &marker) ? (marker = snapshot->disruption_marker, false) : false) ||",
     ),
     # what is left behind
     "refused segment stays mapped": (
@@ -176,22 +193,74 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         '        if (segment == NULL)\n            cb_fail(err, CLOCKBOUND_ERR_SYSCALL, ENOMEM, "memory for the segment");\n    }\n    if (segment == NULL) {',
         "    } else {",
     ),
+    # the short way to an answer
+    "another generation is still the same": (
+        "segment.h",
+        "cb_segment_generation(segment) == snapshot->generation &&",
+        "",
+    ),
+    "another as_of is still the same": (
+        "segment.h",
+        "(uint64_t)as_of[0] * (uint64_t)CB_NANOSECONDS_PER_SECOND + (uint64_t)as_of[1] ==\n               (uint64_t)snapshot->as_of_ns",
+        "true",
+    ),
+    "another nanosecond of as_of is still the same": (
+        "segment.h",
+        " + (uint64_t)as_of[1] ==\n               (uint64_t)snapshot->as_of_ns",
+        " ==\n               (uint64_t)(snapshot->as_of_ns - snapshot->as_of_ns % CB_NANOSECONDS_PER_SECOND)",
+    ),
+    "another file is still the same": (
+        "segment.h",
+        "segment->serial == snapshot->serial &&",
+        "",
+    ),
+    "short way from a malformed snapshot": ("reader.c", "if (snapshot->is_in_range)", "if (true)"),
+    "short way past the page": (
+        "reader.c",
+        "cb_interval_at_young(&snapshot, realtime_ns, monotonic_ns, is_disrupted(ctx, &snapshot), interval)",
+        "cb_interval_at_young(&snapshot, realtime_ns, monotonic_ns, false, interval)",
+    ),
     # clock.precise
     "monotonic clock is the coarse one": (
         "clocks.c",
-        "    }\n    return read_ns(CLOCK_MONOTONIC, monotonic_ns) ? NULL",
-        "    }\n    return read_ns(COARSE_MONOTONIC, monotonic_ns) ? NULL",
+        "return cb_clock_read_ns(CLOCK_MONOTONIC, monotonic_ns) ? NULL",
+        "return cb_clock_read_ns(CB_COARSE_MONOTONIC, monotonic_ns) ? NULL",
     ),
-    "offset isn't compared": ("clocks.c", "offset_ns == known_ns && offset_ns", "offset_ns"),
-    "offset isn't looked at again": (
-        "clocks.c",
-        "const int64_t offset_ns = look_at_offset();",
-        "const int64_t offset_ns = known_ns != OFFSET_UNKNOWN ? known_ns : look_at_offset();",
+    "look is good for ever": ("clocks.h", "coarse_ns == look.coarse_ns &&", "coarse_ns != 0 &&"),
+    "coarse clock is read before the other": (
+        "clocks.h",
+        (
+            "    if (clock_gettime(CLOCK_REALTIME, realtime) != 0 || !cb_timespec_ns(realtime, realtime_ns))\n"
+            "        return cb_clocks_failure();"
+        ),
+        (
+            "    const bool has_coarse = cb_clock_read_ns(CB_COARSE_MONOTONIC, &coarse_ns);\n"
+            "    if (clock_gettime(CLOCK_REALTIME, realtime) != 0 || !cb_timespec_ns(realtime, realtime_ns))\n"
+            "        return cb_clocks_failure();\n"
+            "    if (has_coarse && coarse_ns == look.coarse_ns) {\n"
+            "        *monotonic_ns = *realtime_ns - look.offset_ns;\n        return NULL;\n    }"
+        ),
     ),
-    "monotonic offset is read first": (
+    "look begins with the other clock": (
         "clocks.c",
-        "!read_ns(COARSE_REALTIME, &realtime_ns) || !read_ns(COARSE_MONOTONIC, &monotonic_ns)",
-        "!read_ns(COARSE_MONOTONIC, &monotonic_ns) || !read_ns(COARSE_REALTIME, &realtime_ns)",
+        (
+            "return cb_clock_read_ns(CB_COARSE_MONOTONIC, &look->coarse_ns) &&\n"
+            "           cb_clock_read_ns(CB_COARSE_REALTIME, &realtime_ns) &&"
+        ),
+        (
+            "return cb_clock_read_ns(CB_COARSE_REALTIME, &realtime_ns) &&\n"
+            "           cb_clock_read_ns(CB_COARSE_MONOTONIC, &look->coarse_ns) &&"
+        ),
+    ),
+    "offset has the wrong sign": (
+        "clocks.c",
+        "__builtin_sub_overflow(realtime_ns, look->coarse_ns, &look->offset_ns)",
+        "__builtin_sub_overflow(look->coarse_ns, realtime_ns, &look->offset_ns)",
+    ),
+    "offset is that of the precise clock": (
+        "clocks.c",
+        "cb_clock_read_ns(CB_COARSE_REALTIME, &realtime_ns)",
+        "cb_clock_read_ns(CLOCK_REALTIME, &realtime_ns)",
     ),
     # the questions in nanoseconds
     "interval is written on failure": (
@@ -279,19 +348,19 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "bytes may be short": (
         "segment.c",
-        "const off_t file_bytes = size_bytes < UINT32_MAX ? (off_t)size_bytes : (off_t)UINT32_MAX;\n    if (!check_header(",
-        "const off_t file_bytes = (off_t)UINT32_MAX;\n    if (!check_header(",
+        "const off_t file_bytes = size_bytes < UINT32_MAX ? (off_t)size_bytes : (off_t)UINT32_MAX;",
+        "const off_t file_bytes = (off_t)UINT32_MAX;",
     ),
     "bytes shorter than a header": (
         "segment.c",
         "if (size_bytes < HEADER_BYTES) {",
         "if (size_bytes < 1) {",
     ),
-    "bytes of an update count": ("segment.c", "if (snapshot->record.generation % 2 != 0) {", "if (false) {"),
+    "bytes of an update count": ("segment.c", "if (record.generation % 2 != 0) {", "if (false) {"),
     "missing copy of the page is fine": (
         "extensions.c",
         "bool readable = false;",
-        "bool readable = vmclock == NULL;\n        marker = snapshot.record.disruption_marker;",
+        "bool readable = vmclock == NULL;\n        marker = snapshot.disruption_marker;",
     ),
     "copy of the page isn't checked": (
         "extensions.c",
@@ -310,7 +379,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "copy of the page is never disrupted": (
         "extensions.c",
-        "is_disrupted = !readable || marker != snapshot.record.disruption_marker;",
+        "is_disrupted = !readable || marker != snapshot.disruption_marker;",
         "is_disrupted = !readable;",
     ),
     # err_text
@@ -359,6 +428,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "until_ns = deadline_ns;\n",
         "until_ns = deadline_ns;\n    until_ns = now_ns;\n",
     ),
+    "wait hardly sleeps": ("wait.c", "if (duration_ns < CB_WAIT_LEAST_SLEEP_NS)", "if (false)"),
     "what is left overflows": (
         "wait.c",
         "if (__builtin_sub_overflow(time_ns, now.earliest_ns, &left_ns) || left_ns == INT64_MAX)",

@@ -136,15 +136,6 @@ static bool instant(int64_t s, int64_t rest_ns, wide *ns)
     return rest_ns >= 0 && rest_ns <= 999999999 && fits((wide)s * ORACLE_SECOND_NS) && fits(*ns);
 }
 
-bool oracle_is_old(const struct oracle_record *record, int64_t monotonic_ns)
-{
-    wide as_of_ns;
-    if (!instant(record->as_of_s, record->as_of_rest_ns, &as_of_ns))
-        return true;
-    const wide age_ns = monotonic_ns - as_of_ns;
-    return !fits(age_ns) || age_ns > INT64_C(5000000000);
-}
-
 struct oracle_answer oracle_answer(const struct oracle_record *record, int64_t realtime_ns,
                                    int64_t monotonic_ns, bool disrupted)
 {
@@ -188,6 +179,14 @@ struct oracle_answer oracle_answer(const struct oracle_record *record, int64_t r
         answer.status = CLOCKBOUND_STA_UNKNOWN;
     answer.kind = CLOCKBOUND_ERR_NONE;
     return answer;
+}
+
+bool oracle_is_reason_to_look(const struct oracle_record *record, int64_t realtime_ns, int64_t monotonic_ns)
+{
+    wide as_of_ns;
+    return oracle_answer(record, realtime_ns, monotonic_ns, false).kind != CLOCKBOUND_ERR_NONE ||
+           !instant(record->as_of_s, record->as_of_rest_ns, &as_of_ns) ||
+           monotonic_ns - as_of_ns > INT64_C(5000000000);
 }
 
 struct oracle_answer oracle_answer_from_bytes(const unsigned char *segment, size_t segment_bytes,

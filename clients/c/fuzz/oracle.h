@@ -73,8 +73,9 @@ struct oracle_record oracle_record(const unsigned char *bytes, unsigned version)
 /* Whether the page can be read, and its disruption marker. */
 bool oracle_page_marker(const unsigned char *bytes, uint64_t *marker);
 
-/* Whether a snapshot is older than the grace period; one whose age can't be told counts as old. */
-bool oracle_is_old(const struct oracle_record *record, int64_t monotonic_ns);
+/* read.reopen: whether a snapshot is a reason to look for another file, because it is older than the grace
+ * period or gives no interval. */
+bool oracle_is_reason_to_look(const struct oracle_record *record, int64_t realtime_ns, int64_t monotonic_ns);
 
 struct oracle_answer oracle_answer(const struct oracle_record *record, int64_t realtime_ns,
                                    int64_t monotonic_ns, bool disrupted);

@@ -173,7 +173,7 @@ SEEDS = {
     "disrupted_in_layout_1": step("good segment", 0) + field("STATUS", 3) + place() + ask(),
     "bound_and_growth_overflow": field("BOUND_NS", 2**63 - 1) + place() + ask(SECOND, realtime_ns=0),
     "young_snapshots_stay": OPEN + field("BOUND_NS", 2) + place() + ask(SECOND) + now(),
-    "young_snapshots_stay_also_if_malformed": field("STATUS", 9)
+    "young_snapshots_that_give_no_interval_do_not_stay": field("STATUS", 9)
     + place()
     + OPEN
     + field("STATUS", 1)
@@ -304,10 +304,71 @@ SEEDS = {
     "now_when_the_clock_is_stepped": b"".join(
         now() + now(step_before=read, step_ns=step_ns) for read in range(5) for step_ns in (SECOND, -SECOND)
     ),
+    "now_when_the_clock_is_stepped_during_a_look": b"".join(
+        now(pauses=1, step_before=read, step_ns=step_ns) + now()
+        for read in (2, 3, 4)
+        for step_ns in (SECOND, -SECOND)
+    ),
+    "now_in_1970": field("BOUND_NS", 2**63 - 1)
+    + field("DRIFT_PPB", 0)
+    + place()
+    + OPEN
+    + now(realtime_ns=1)
+    + step("publish", PATH)
+    + now(realtime_ns=1)
+    + now(realtime_ns=SECOND // 2),
+    "now_in_1970_after_an_update": field("BOUND_NS", 9223372036838260991)
+    + field("DRIFT_PPB", 0)
+    + place()
+    + OPEN
+    + step("publish", PATH)
+    + now(realtime_ns=1),
+    "now_across_a_second": field("BOUND_NS", SECOND // 2)
+    + place()
+    + OPEN
+    + b"".join(now(realtime_ns=ns) for ns in (1, SECOND // 2 - 100, SECOND // 2 + 100, SECOND - 1)),
     "now_without_cheap_coarse_clocks": step("coarse clocks", 200)
     + OPEN
     + now()
     + now(step_before=1, step_ns=-SECOND),
+    "now_after_updates": b"".join(
+        now() + field("BOUND_NS", bound) + step("publish", PATH) for bound in (3, 5)
+    )
+    + now(),
+    "now_when_bytes_change": now()
+    + ANOTHER
+    + step("overwrite segment", PATH)
+    + now()
+    + field("AS_OF_S", 863_999)
+    + field("BOUND_NS", 3)
+    + step("overwrite segment", PATH)
+    + now(),
+    "now_when_bytes_change_and_nothing_tells_it": now()
+    + field("BOUND_NS", 3)
+    + step("overwrite segment", PATH)
+    + now()
+    + field("STATUS", 9)
+    + step("overwrite segment", PATH)
+    + now()
+    + ask()
+    + now(),
+    "now_when_another_file_looks_the_same": now() + field("STATUS", 9) + place() + ask(6 * SECOND) + now(),
+    "now_by_a_malformed_segment": field("STATUS", 9) + place() + OPEN + now() + now(),
+    "now_after_a_malformed_update": now() + field("STATUS", 9) + step("publish", PATH) + now() + now(),
+    "now_when_the_page_changes": with_page(7)
+    + OPEN
+    + now()
+    + step("page field", 4, value(8))
+    + step("overwrite page", PATH)
+    + now()
+    + now(),
+    "now_when_the_writer_dies": now()
+    + ANOTHER
+    + step("half publish", PATH, 50)
+    + now()
+    + step("publish", PATH)
+    + now()
+    + now(),
     "no_clock": OPEN + step("break clock", 0) + now() + step("break clock", 1) + now() + now(),
     "snapshot_without_a_clock": ask()
     + ANOTHER
@@ -337,6 +398,11 @@ SEEDS = {
     "arithmetic": b"".join(
         step("interval", version, disrupted, AS_OF, value(6 * SECOND), value(REALTIME))
         for version in range(4)
+        for disrupted in (0, 1)
+    ),
+    "arithmetic_of_the_young": b"".join(
+        step("interval", 2, disrupted, AS_OF, value(age_ns), value(REALTIME))
+        for age_ns in (-1, 0, 1, 5 * SECOND - 1, 5 * SECOND, 10 * SECOND + 1)
         for disrupted in (0, 1)
     ),
     "from_bytes": from_bytes() + step("good segment", 0) + from_bytes(),

@@ -306,8 +306,11 @@ static void step_ask_now(struct input *input)
         return;
     if (pauses != 0 && slow_nows_left-- <= 0)
         pauses = 0;
-    /* 0: the clock just goes on. Otherwise it is set, far enough from the ends of what 64 bits hold. */
-    if (realtime_ns != 0)
+    /* 0: the clock just goes on. Otherwise it is set, to 1970 or far enough from the ends of what 64 bits
+     * hold. */
+    if (realtime_ns > 0 && realtime_ns < ORACLE_SECOND_NS)
+        clock_set_realtime(realtime_ns);
+    else if (realtime_ns != 0)
         clock_set_realtime((realtime_ns & INT64_MAX) / 2 + INT64_C(1000000000000000000));
     clock_arrange(pauses, step_before, step_ns % INT64_C(1000000000000000));
     context_ask_now(&context, ASKED_NOW, 0, &circumstances);
@@ -524,6 +527,31 @@ static void step_break_clock(struct input *input)
     circumstances.clock_failure = (enum clock_failure)(1 + take_u8(input) % 2);
 }
 
+/* The short way answers for every snapshot in range that is young, and right; else it leaves the result
+ * alone. */
+static void check_young(const struct cb_snapshot *snapshot, int64_t realtime_ns, int64_t monotonic_ns,
+                        bool disrupted, const struct oracle_answer *right)
+{
+    const wide age_ns = (wide)monotonic_ns - snapshot->as_of_ns;
+    const bool must_answer =
+        right->kind == CLOCKBOUND_ERR_NONE && age_ns >= 0 && age_ns < INT64_C(5000000000);
+    struct cb_interval interval;
+    if (!snapshot->is_in_range || monotonic_ns < 0)
+        return; /* nobody may ask it then; CLOCK_MONOTONIC is never below 0 */
+    memset(&interval, UNTOUCHED, sizeof interval);
+    if (cb_interval_at_young(snapshot, realtime_ns, monotonic_ns, disrupted, &interval) != must_answer)
+        fail("interval: %s for a snapshot of %" PRId64 " ns", must_answer ? "none" : "one", (int64_t)age_ns);
+    if (!must_answer && !judge_is_untouched(&interval, sizeof interval))
+        fail("interval: too old, and wrote to *interval");
+    if (must_answer &&
+        (interval.earliest_ns != right->earliest_ns || interval.latest_ns != right->latest_ns ||
+         interval.status != right->status || interval.age_ns != age_ns))
+        fail("interval: %" PRId64 " to %" PRId64 ", status %d, where it is young; expected %" PRId64
+             " to %" PRId64 ", status %d",
+             interval.earliest_ns, interval.latest_ns, (int)interval.status, (int64_t)right->earliest_ns,
+             (int64_t)right->latest_ns, (int)right->status);
+}
+
 /* The arithmetic alone, also with versions that no file gets as far with. */
 static void step_interval(struct input *input)
 {
@@ -532,19 +560,20 @@ static void step_interval(struct input *input)
     const int64_t monotonic_ns = take_instant(input), realtime_ns = take_value(input);
     struct oracle_record record = drafted(draft.layout);
     record.version = version;
-    const struct cb_snapshot snapshot = {
-        .version = (uint16_t)version,
-        .record = {.generation = record.generation,
-                   .as_of_sec = record.as_of_s,
-                   .as_of_nsec = record.as_of_rest_ns,
-                   .void_after_sec = record.void_after_s,
-                   .void_after_nsec = record.void_after_rest_ns,
-                   .bound_ns = record.bound_ns,
-                   .disruption_marker = record.marker,
-                   .max_drift_ppb = record.drift_ppb,
-                   .clock_status = record.status,
-                   .clock_disruption_support_enabled = record.support},
+    const struct cb_segment_record fields = {
+        .generation = record.generation,
+        .as_of_sec = record.as_of_s,
+        .as_of_nsec = record.as_of_rest_ns,
+        .void_after_sec = record.void_after_s,
+        .void_after_nsec = record.void_after_rest_ns,
+        .bound_ns = record.bound_ns,
+        .disruption_marker = record.marker,
+        .max_drift_ppb = record.drift_ppb,
+        .clock_status = record.status,
+        .clock_disruption_support_enabled = record.support,
     };
+    struct cb_snapshot snapshot;
+    cb_snapshot_make(&snapshot, (uint16_t)version, 0, &fields);
     const struct oracle_answer right = oracle_answer(&record, realtime_ns, monotonic_ns, disrupted);
     struct cb_interval interval, untouched;
     memset(&interval, 0xA5, sizeof interval);
@@ -565,6 +594,7 @@ static void step_interval(struct input *input)
              ", status %d",
              interval.earliest_ns, interval.latest_ns, (int)interval.status, (int64_t)right.earliest_ns,
              (int64_t)right.latest_ns, (int)right.status);
+    check_young(&snapshot, realtime_ns, monotonic_ns, disrupted, &right);
 }
 
 static const struct {

@@ -16,7 +16,6 @@
 #define TICK_NS INT64_C(4000000)
 #define READINGS_MAX 64
 #define HELD_UP_NS INT64_C(1100000000)
-#define OFFSETS_MAX 256
 
 /* Numbers that nothing else uses, and below the usual limit of 1024. */
 struct place segment_place = {"/proc/self/fd/200", 200, PLACE_GONE, NULL};
@@ -130,10 +129,9 @@ void descriptors_exhaust(bool exhausted)
 static struct {
     int64_t monotonic_ns;
     int64_t offset_ns; /* realtime - monotonic */
+    int64_t stepped_ns; /* the monotonic time of the last step */
     int64_t coarse_cost_ns;
     enum clock_failure failure;
-    int64_t past_offsets_ns[OFFSETS_MAX];
-    size_t past_offsets_count;
     uint32_t pauses;
     unsigned reads_count;
     unsigned step_before;
@@ -157,24 +155,18 @@ void clock_wait(int64_t wait_ns)
     clocks.monotonic_ns += wait_ns;
 }
 
-static bool is_past_offset(int64_t offset_ns)
-{
-    for (size_t i = 0; i < clocks.past_offsets_count; i++)
-        if ((offset_ns - clocks.past_offsets_ns[i]) % TICK_NS == 0)
-            return true;
-    return false;
-}
-
-/* Steps CLOCK_REALTIME, but never back to where it has been, to the nanosecond or to a tick: a reader that
- * compares offsets can't tell a step there and back from none, and what it has read in between is wrong
- * anyway. */
+/* The kernel brings its clocks up to the moment for a step, as it does at a tick. */
 static void set_offset(int64_t offset_ns)
 {
-    while (is_past_offset(offset_ns))
-        offset_ns++;
-    if (clocks.past_offsets_count < OFFSETS_MAX)
-        clocks.past_offsets_ns[clocks.past_offsets_count++] = offset_ns;
+    clocks.stepped_ns = clocks.monotonic_ns;
     clocks.offset_ns = offset_ns;
+}
+
+/* CLOCK_MONOTONIC_COARSE: the time of the last tick or step. */
+static int64_t coarse_monotonic_ns(void)
+{
+    const int64_t tick_ns = clocks.monotonic_ns - clocks.monotonic_ns % TICK_NS;
+    return tick_ns > clocks.stepped_ns ? tick_ns : clocks.stepped_ns;
 }
 
 int64_t clock_realtime_ns(void)
@@ -277,10 +269,8 @@ int cb_fuzz_clock_gettime(clockid_t clock, struct timespec *reading)
     if (clocks.reads_count++ == clocks.step_before && clocks.step_ns != 0)
         set_offset(clocks.offset_ns + clocks.step_ns);
 
-    int64_t ns = clocks.monotonic_ns;
-    if (coarse)
-        ns -= ns % TICK_NS;
-    else if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME && clock != CLOCK_TAI)
+    int64_t ns = coarse ? coarse_monotonic_ns() : clocks.monotonic_ns;
+    if (!coarse && clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME && clock != CLOCK_TAI)
         fail("the reader reads clock %d, which the fuzzer doesn't know", (int)clock);
     if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI)
         ns += clocks.offset_ns;
@@ -291,6 +281,10 @@ int cb_fuzz_clock_gettime(clockid_t clock, struct timespec *reading)
         ns += clocks.tai_offset_s * INT64_C(1000000000);
     reading->tv_sec = (time_t)(ns / 1000000000);
     reading->tv_nsec = (long)(ns % 1000000000);
+    if (reading->tv_nsec < 0) { /* the fuzzer's clock may be stepped to before 1970 */
+        reading->tv_sec -= 1;
+        reading->tv_nsec += 1000000000;
+    }
     if (clock == CLOCK_REALTIME && clocks.failure == CLOCK_BEYOND_2262)
         reading->tv_sec = (time_t)INT64_C(9223372037);
     if (clock == CLOCK_REALTIME && clocks.failure == CLOCK_REFUSES) {

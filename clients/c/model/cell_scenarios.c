@@ -9,14 +9,13 @@
 
 #include "seqlock.h"
 
-/* In the place of interval.h. */
-#define CLOCKBOUND_INTERVAL_H
+/* In the place of snapshot.h. */
+#define CLOCKBOUND_SNAPSHOT_H
 #define PAYLOAD_WORDS 2
 struct cb_snapshot {
-    struct {
-        uint16_t generation;
-        uint16_t unused[sizeof(cb_word) / 2 - 1];
-    } record;
+    uint16_t serial;
+    uint16_t generation;
+    uint16_t unused[sizeof(cb_word) / 2 - 2];
     cb_word payload[PAYLOAD_WORDS];
 };
 #define CB_READ_ATTEMPTS_COUNT 1
@@ -25,6 +24,11 @@ struct cb_snapshot {
 
 #define TWO_KEEPERS 3u /* threads 0 and 1, as bits */
 #define THREE_KEEPERS 7u
+
+union kept {
+    struct cb_snapshot snapshot;
+    cb_word words[sizeof(struct cb_snapshot) / sizeof(cb_word)];
+};
 
 static struct cb_last_good *last_good(void)
 {
@@ -41,7 +45,7 @@ static void declare(uint32_t sequence, uint64_t kept, unsigned keepers)
     model_location(&cell->cell.sequence, sizeof cell->cell.sequence, "sequence", sequence, keepers);
     union kept initial;
     memset(&initial, 0, sizeof initial);
-    initial.snapshot.record.generation = (uint16_t)(2 * kept);
+    initial.snapshot.generation = (uint16_t)(2 * kept);
     for (size_t i = 0; kept != 0 && i < PAYLOAD_WORDS; i++)
         initial.snapshot.payload[i] = (cb_word)(kept * 16 + i);
     for (size_t i = 0; i < sizeof initial / sizeof(cb_word); i++)
@@ -73,10 +77,10 @@ static void keep(uint64_t number)
 {
     struct cb_snapshot snapshot;
     memset(&snapshot, 0, sizeof snapshot);
-    snapshot.record.generation = (uint16_t)(2 * number);
+    snapshot.generation = (uint16_t)(2 * number);
     for (size_t i = 0; i < PAYLOAD_WORDS; i++)
         snapshot.payload[i] = (cb_word)(number * 16 + i);
-    cb_last_good_keep(last_good(), 0, &snapshot);
+    cb_last_good_keep(last_good(), &snapshot);
 }
 
 static uint64_t keep_2_4(unsigned phase, uint64_t carried)
@@ -99,7 +103,7 @@ static uint64_t recall(unsigned phase, uint64_t newest)
     static const char *const labels[] = {"", "update 1", "update 2", "update 3", "update 4", "update 5"};
     if (!cb_last_good_recall(last_good(), &snapshot))
         return newest;
-    const uint64_t number = snapshot.record.generation / 2;
+    const uint64_t number = snapshot.generation / 2;
     model_require(number != 0, "something was recalled before anything was kept");
     for (size_t i = 0; i < PAYLOAD_WORDS; i++)
         model_require(snapshot.payload[i] == number * 16 + i, "a torn snapshot was recalled");
@@ -108,14 +112,14 @@ static uint64_t recall(unsigned phase, uint64_t newest)
     return number;
 }
 
-/* The cell itself, whether or not anything looks at its sequence first. */
+/* One look at the cell, whether or not anything looks at its sequence first. */
 static uint64_t read_cell(unsigned phase, uint64_t carried)
 {
     (void)phase;
-    union kept kept;
-    if (!cb_cell_read(&last_good()->cell, &kept, sizeof kept))
+    struct cb_snapshot snapshot;
+    if (!cb_last_good_try(last_good(), &snapshot))
         return carried;
-    model_require(kept.snapshot.record.generation != 0, "something was recalled before anything was kept");
+    model_require(snapshot.generation != 0, "something was recalled before anything was kept");
     model_reach("update 2");
     return 2;
 }

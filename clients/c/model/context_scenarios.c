@@ -1,12 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the threads of a context share besides the last good snapshot: the pointers to the mapped segment and
- * to the VMClock page, and the time of the last look for another. take, reopen, vmclock_page and may_look of
- * reader.c, as they stand there. In the place of what a mapping points to stands one object for each, which
- * is 1 while it is mapped: whoever follows a pointer must find 1.
+ * What the threads of a context share besides snapshots and clocks: the pointers to the mapped segment and to
+ * the VMClock page, and the time of the last look for another. take, now_from_latest, reopen, vmclock_page
+ * and may_look of reader.c, as they stand there. In the place of what a mapping points to stands one object
+ * for each, which is 1 while it is mapped: whoever follows a pointer must find 1.
  */
 #include <stdatomic.h>
 #include <stddef.h>
+
+/* Stubs stand in the place of what these headers define. */
+#define cb_clocks_read cb_clocks_read_of_library
+#define cb_clocks_read_both cb_clocks_read_both_of_library
+#define cb_last_good_try cb_last_good_try_of_library
+#define cb_segment_generation cb_segment_generation_of_library
+#define cb_segment_is_still cb_segment_is_still_of_library
+#include "clocks.h"
+#include "last_good_pair.h"
+#include "segment.h"
+#undef cb_clocks_read
+#undef cb_clocks_read_both
+#undef cb_last_good_try
+#undef cb_segment_generation
+#undef cb_segment_is_still
+static clockbound_err const *cb_clocks_read(struct cb_clocks *clocks, int64_t *realtime_ns,
+                                            int64_t *monotonic_ns);
+static clockbound_err const *cb_clocks_read_both(struct cb_clocks *clocks, struct timespec *realtime,
+                                                 int64_t *realtime_ns, int64_t *monotonic_ns);
+static bool cb_last_good_try(const struct cb_last_good *last_good, struct cb_snapshot *snapshot);
+static uint16_t cb_segment_generation(const struct cb_segment *segment);
+static bool cb_segment_is_still(const struct cb_segment *segment, const struct cb_snapshot *snapshot);
 
 #include "reader.c"
 
@@ -48,13 +70,21 @@ static void use(size_t mapping)
                   "a pointer was followed to what isn't mapped");
 }
 
-/* In the place of clocks.c, segment.c, interval.c and last_good_pair.c. */
+/* In the place of clocks.c, segment.c, interval.c, last_good.c and last_good_pair.c. */
 
-clockbound_err const *cb_clocks_read(struct cb_clocks *clocks, int64_t *realtime_ns, int64_t *monotonic_ns)
+static clockbound_err const *cb_clocks_read(struct cb_clocks *clocks, int64_t *realtime_ns,
+                                            int64_t *monotonic_ns)
 {
     (void)clocks;
     *realtime_ns = *monotonic_ns = self_ns;
     return NULL;
+}
+
+static clockbound_err const *cb_clocks_read_both(struct cb_clocks *clocks, struct timespec *realtime,
+                                                 int64_t *realtime_ns, int64_t *monotonic_ns)
+{
+    *realtime = (struct timespec){0};
+    return cb_clocks_read(clocks, realtime_ns, monotonic_ns);
 }
 
 struct cb_segment *cb_segment_map(const char *path, const struct cb_segment *current, bool *same,
@@ -80,6 +110,21 @@ bool cb_segment_snapshot(const struct cb_segment *segment, int attempts, struct 
     return true;
 }
 
+/* Whatever was kept is still there, wherever that is. */
+static bool cb_last_good_try(const struct cb_last_good *last_good, struct cb_snapshot *snapshot)
+{
+    (void)last_good;
+    memset(snapshot, 0, sizeof *snapshot);
+    return true;
+}
+
+static bool cb_segment_is_still(const struct cb_segment *segment, const struct cb_snapshot *snapshot)
+{
+    (void)snapshot;
+    use((size_t)(segment - segments));
+    return true;
+}
+
 struct cb_vmclock_page *cb_vmclock_map(const char *path, clockbound_err *err)
 {
     (void)path, (void)err;
@@ -92,11 +137,6 @@ void cb_vmclock_unmap(struct cb_vmclock_page *page)
     unmap((size_t)(page - pages));
 }
 
-void cb_last_good_pair_keep(struct cb_last_good_pair *pair, const struct cb_snapshot *snapshot)
-{
-    (void)pair, (void)snapshot;
-}
-
 /* No thread comes here. */
 #define NEVER(declaration, ...)                                                                              \
     declaration                                                                                              \
@@ -107,11 +147,14 @@ void cb_last_good_pair_keep(struct cb_last_good_pair *pair, const struct cb_snap
 _Noreturn void machine_stop(const char *why);
 NEVER(void cb_clocks_init(struct cb_clocks *clocks), (void)clocks)
 NEVER(clockbound_err const *cb_clocks_tai_offset(int64_t *ns), (void)ns)
-NEVER(uint16_t cb_segment_generation(const struct cb_segment *segment), (void)segment)
+NEVER(static uint16_t cb_segment_generation(const struct cb_segment *segment), (void)segment)
+NEVER(void cb_last_good_keep(struct cb_last_good *last_good, const struct cb_snapshot *snapshot),
+      (void)last_good, (void)snapshot)
+NEVER(void cb_last_good_pair_keep(struct cb_last_good_pair *pair, const struct cb_snapshot *snapshot),
+      (void)pair, (void)snapshot)
 NEVER(bool cb_vmclock_marker(const struct cb_vmclock_page *page, uint64_t *marker), (void)page, (void)marker)
 NEVER(bool cb_last_good_pair_recall(const struct cb_last_good_pair *pair, struct cb_snapshot *snapshot),
       (void)pair, (void)snapshot)
-NEVER(bool cb_snapshot_as_of_ns(const struct cb_snapshot *snapshot, int64_t *ns), (void)snapshot, (void)ns)
 NEVER(clockbound_err_kind cb_interval_at(const struct cb_snapshot *snapshot, int64_t realtime_ns,
                                          int64_t monotonic_ns, bool disrupted, struct cb_interval *interval),
       (void)snapshot, (void)realtime_ns, (void)monotonic_ns, (void)disrupted, (void)interval)
@@ -132,6 +175,7 @@ static void a_segment(void)
                    MOVERS);
     model_location(&context()->segment_looked_ns, sizeof(int64_t), "time of the last look",
                    (uint64_t)-CB_REOPEN_INTERVAL_NS, MOVERS);
+    model_location(&context()->stuck_key, sizeof(uint32_t), "stuck key", NO_KEY, 0);
 }
 
 static void no_page_yet(void)
@@ -153,6 +197,13 @@ static void use_segment(void)
     struct cb_snapshot snapshot;
     take(context(), &snapshot);
     reach_mapping(snapshot.version);
+}
+
+static void use_segment_briefly(void)
+{
+    struct cb_interval interval;
+    struct timespec realtime;
+    now_from_latest(context(), &realtime, &interval);
 }
 
 static void use_page(void)
@@ -179,6 +230,7 @@ static void use_page(void)
 THREAD(move_segment_1, 0, INT64_C(10000000000), reopen(context()); use_segment())
 THREAD(move_segment_2, 1, INT64_C(20000000000), reopen(context()); use_segment())
 THREAD(read_segment, 2, READER_LOOKS_AT, use_segment())
+THREAD(read_segment_briefly, 2, READER_LOOKS_AT, use_segment_briefly())
 THREAD(map_page_1, 0, INT64_C(10000000000), use_page())
 THREAD(map_page_2, 1, INT64_C(20000000000), use_page())
 THREAD(read_page, 2, READER_LOOKS_AT, use_page())
@@ -196,6 +248,11 @@ const struct model_scenario model_scenarios[] = {
     {"the segment's file is replaced, twice perhaps",
      a_segment,
      {{"mover 1", move_segment_1, 1}, {"mover 2", move_segment_2, 1}, {"reader", read_segment, 2}},
+     NULL,
+     {"mapping 0", "mapping 1", "mapping 2"}},
+    {"the segment's file is replaced while it is still asked about",
+     a_segment,
+     {{"mover 1", move_segment_1, 1}, {"mover 2", move_segment_2, 1}, {"reader", read_segment_briefly, 2}},
      NULL,
      {"mapping 0", "mapping 1", "mapping 2"}},
     {"two threads map the page",

@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import source_mutants
-from source_mutants import CLOCKS, LAST_GOOD, LAST_GOOD_PAIR, READER, SEQLOCK, Mutant
+from source_mutants import (
+    CLOCKS,
+    CLOCKS_INLINE,
+    LAST_GOOD,
+    LAST_GOOD_INLINE,
+    LAST_GOOD_PAIR,
+    READER,
+    SEGMENT,
+    SEQLOCK,
+    Mutant,
+)
 
 MODEL = Path(__file__).parent
 SOURCE = MODEL.parent / "src"
@@ -39,14 +49,15 @@ class Program(NamedTuple):
 
 LITMUS = Program("litmus", "litmus.c", ())
 SEQLOCK_RUNS = ((SEQLOCK, "cb_seqlock_"), (SEQLOCK, "cb_words_"))
-CELL_RUNS = ((SEQLOCK, "cb_cell_"), (SEQLOCK, "cb_words_"), (LAST_GOOD, ""))
+CELL_RUNS = ((SEQLOCK, "cb_cell_"), (SEQLOCK, "cb_words_"), (LAST_GOOD, ""), (LAST_GOOD_INLINE, ""))
 PROGRAMS = (
     Program("seqlock, words of 64 bits", "seqlock_scenarios.c", SEQLOCK_RUNS, ("-DMODEL_WORD_BITS=64",)),
     Program("seqlock, words of 32 bits", "seqlock_scenarios.c", SEQLOCK_RUNS, ("-DMODEL_WORD_BITS=32",)),
     Program("cell", "cell_scenarios.c", CELL_RUNS),
     Program("pair", "pair_scenarios.c", ((LAST_GOOD_PAIR, ""), (LAST_GOOD, "is_newer"))),
     Program("context", "context_scenarios.c", ((READER, ""),)),
-    Program("clocks", "clocks_scenarios.c", ((CLOCKS, ""),)),
+    Program("latest", "latest_scenarios.c", ((SEGMENT, ""), (READER, "now_from_latest"), (READER, "keep"))),
+    Program("clocks", "clocks_scenarios.c", ((CLOCKS, ""), (CLOCKS_INLINE, ""))),
 )
 
 

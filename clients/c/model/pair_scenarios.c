@@ -9,15 +9,12 @@
 
 #include "seqlock.h"
 
-/* In the place of interval.h. */
-#define CLOCKBOUND_INTERVAL_H
+/* In the place of snapshot.h. */
+#define CLOCKBOUND_SNAPSHOT_H
 struct cb_snapshot {
-    uint16_t version;
     uint16_t serial;
-    struct {
-        uint16_t generation;
-        uint16_t unused;
-    } record;
+    uint16_t generation;
+    uint32_t unused;
     cb_word payload;
 };
 #define CB_READ_ATTEMPTS_COUNT 1
@@ -35,6 +32,11 @@ static const struct {
     uint16_t serial, generation;
 } *history;
 
+union kept {
+    struct cb_snapshot snapshot;
+    cb_word words[sizeof(struct cb_snapshot) / sizeof(cb_word)];
+};
+
 static struct cb_last_good_pair *pair(void)
 {
     return (struct cb_last_good_pair *)model_shared();
@@ -45,7 +47,7 @@ static struct cb_snapshot snapshot_of(unsigned number)
     struct cb_snapshot snapshot;
     memset(&snapshot, 0, sizeof snapshot);
     snapshot.serial = history[number].serial;
-    snapshot.record.generation = history[number].generation;
+    snapshot.generation = history[number].generation;
     snapshot.payload = number;
     return snapshot;
 }
@@ -61,7 +63,7 @@ static void declare_place(unsigned place, unsigned kept)
     if (kept != 0)
         initial.snapshot = snapshot_of(kept);
     model_location(&cell->key, sizeof cell->key, names[place][0],
-                   (uint32_t)initial.snapshot.serial << 16 | initial.snapshot.record.generation, TWO_KEEPERS);
+                   (uint32_t)initial.snapshot.serial << 16 | initial.snapshot.generation, TWO_KEEPERS);
     model_location(&cell->cell.sequence, sizeof cell->cell.sequence, names[place][1], kept != 0 ? 2 : 0,
                    TWO_KEEPERS);
     for (size_t i = 0; i < sizeof initial / sizeof(cb_word); i++)
@@ -105,7 +107,7 @@ static unsigned recall_number(void)
     const unsigned number = (unsigned)snapshot.payload;
     model_require(number != 0 && number < SNAPSHOTS_MAX, "something was recalled before anything was kept");
     model_require(snapshot.serial == history[number].serial &&
-                      snapshot.record.generation == history[number].generation,
+                      snapshot.generation == history[number].generation,
                   "a torn snapshot was recalled");
     return number;
 }

@@ -10,15 +10,20 @@ from typing import NamedTuple
 
 SEQLOCK = "seqlock.h"
 LAST_GOOD = "last_good.c"
+LAST_GOOD_INLINE = "last_good.h"
 LAST_GOOD_PAIR = "last_good_pair.c"
 READER = "reader.c"
 CLOCKS = "clocks.c"
+CLOCKS_INLINE = "clocks.h"
+SEGMENT = "segment.h"
 TORN_COPY = "a torn copy counted"
 TORN_FIELD = "a torn field of the page counted"
 TORN_SNAPSHOT = "a torn snapshot was recalled"
 OLDER_SNAPSHOT = "an older snapshot was recalled after a newer one"
 HIDDEN_SNAPSHOT = "a keeper that was held up hid the snapshot before"
 OTHER_SNAPSHOT = "what was kept last wasn't recalled"
+OLDER_ANSWER = "an answer came from an older snapshot than the one before"
+OTHER_ANSWER = "an answer came from what the segment didn't hold"
 NOT_MAPPED = "a pointer was followed to what isn't mapped"
 EARLY = "the monotonic reading is early"
 
@@ -201,6 +206,14 @@ WEAKENED = [
         READER,
     ),
     weakened(
+        "now_from_latest",
+        "load acquire",
+        "atomic_load_explicit(&ctx->segment, memory_order_acquire)",
+        NOT_MAPPED,
+        "As in take: the new pointer is seen, and not the segment that it points to.",
+        READER,
+    ),
+    weakened(
         "vmclock_page",
         "load acquire",
         "atomic_load_explicit(&ctx->vmclock, memory_order_acquire)",
@@ -224,22 +237,6 @@ WEAKENED = [
         "The second to map the page goes on with the first one's pointer without seeing what it points to.",
         READER,
     ),
-    weakened(
-        "cb_clocks_read",
-        "load acquire",
-        "atomic_load_explicit(&clocks->offset_ns, memory_order_acquire)",
-        EARLY,
-        "The reader has the offset that another one saw after a step, but a real-time reading from before it.",
-        CLOCKS,
-    ),
-    weakened(
-        "cb_clocks_read",
-        "store release",
-        "atomic_store_explicit(&clocks->offset_ns, offset_ns, memory_order_release)",
-        EARLY,
-        "As without the acquire: whoever loads the offset needn't see the step.",
-        CLOCKS,
-    ),
 ]
 
 READ_CHECK = "if (!cb_generation_is_stable(before)) return false;"
@@ -257,7 +254,16 @@ LOOK = (
     "return atomic_compare_exchange_strong_explicit(looked_ns, &before, monotonic_ns, memory_order_relaxed, "
     "memory_order_relaxed);"
 )
-LOAD_OFFSET = "const int64_t known_ns = atomic_load_explicit(&clocks->offset_ns, memory_order_acquire);"
+READ_LOOK = (
+    "if (!cb_cell_read(&clocks->last_look, &look, sizeof look)) "
+    "return cb_clocks_read_plainly(clocks, realtime, realtime_ns, monotonic_ns);"
+)
+READ_REALTIME = (
+    "if (clock_gettime(CLOCK_REALTIME, realtime) != 0 || !cb_timespec_ns(realtime, realtime_ns)) "
+    "return cb_clocks_failure();"
+)
+LOOK_MONOTONIC = "cb_clock_read_ns(CB_COARSE_MONOTONIC, &look->coarse_ns) &&"
+LOOK_REALTIME = "cb_clock_read_ns(CB_COARSE_REALTIME, &realtime_ns) &&"
 
 REWRITTEN = [
     Mutant(
@@ -475,7 +481,7 @@ REWRITTEN = [
         "cb_last_good_pair_keep: all in one place",
         LAST_GOOD_PAIR,
         "cb_last_good_pair_keep",
-        (("record.generation >> 1 & 1", "record.generation & 1"),),
+        (("generation >> 1 & 1", "generation & 1"),),
         HIDDEN_SNAPSHOT,
         "The keeper of snapshot 3 is held up in the place of 2, and 1 is the newest that can be had.",
     ),
@@ -501,8 +507,8 @@ REWRITTEN = [
         "is_newer",
         (
             (
-                "is_past(than->record.generation, snapshot->record.generation)",
-                "snapshot->record.generation > than->record.generation",
+                "is_past(than->generation, snapshot->generation)",
+                "snapshot->generation > than->generation",
             ),
         ),
         OTHER_SNAPSHOT,
@@ -546,23 +552,97 @@ REWRITTEN = [
         "Both load the time of the look before, and both look.",
     ),
     Mutant(
-        "cb_clocks_read: offset not compared",
-        CLOCKS,
-        "cb_clocks_read",
-        (("offset_ns == known_ns && offset_ns", "offset_ns"),),
-        EARLY,
-        "A step between the real-time reading and the offset.",
+        "cb_segment_is_still: generation not compared",
+        SEGMENT,
+        "cb_segment_is_still",
+        (("cb_segment_generation(segment) == snapshot->generation &&", ""),),
+        OLDER_ANSWER,
+        "An update that leaves as_of alone: the reader has read a whole segment after it, while another thread was "
+        "keeping the snapshot before, and is answered by that one.",
     ),
     Mutant(
-        "cb_clocks_read: known offset loaded after the clock",
-        CLOCKS,
-        "cb_clocks_read",
+        "cb_segment_is_still: as_of not compared",
+        SEGMENT,
+        "cb_segment_is_still",
         (
-            (LOAD_OFFSET, ""),
-            ("if (clocks->coarse_is_cheap) {", "if (clocks->coarse_is_cheap) {" + LOAD_OFFSET),
+            (
+                "+ (uint64_t)as_of[1] == (uint64_t)snapshot->as_of_ns",
+                "+ (uint64_t)as_of[1] != 0",
+            ),
+        ),
+        OTHER_ANSWER,
+        "The generation has gone round since.",
+    ),
+    Mutant(
+        "cb_segment_is_still: file not compared",
+        SEGMENT,
+        "cb_segment_is_still",
+        (("segment->serial == snapshot->serial &&", ""),),
+        OTHER_ANSWER,
+        "The next file has the same generation and as_of.",
+    ),
+    Mutant(
+        "now_from_latest: segment not looked at",
+        READER,
+        "now_from_latest",
+        (("cb_segment_is_still(segment, &snapshot) &&", "((void)segment, true) &&"),),
+        OLDER_ANSWER,
+        "The reader has read a whole segment after an update, but the snapshot before is the one that is kept.",
+    ),
+    Mutant(
+        "cb_last_good_try: no checks",
+        LAST_GOOD_INLINE,
+        "cb_last_good_try",
+        (
+            (
+                "return cb_cell_read(&last_good->cell, snapshot, sizeof *snapshot);",
+                "cb_words_load(snapshot, last_good->cell.words, sizeof *snapshot); return true;",
+            ),
+        ),
+        TORN_SNAPSHOT,
+        "Words of two snapshots.",
+    ),
+    Mutant(
+        "cb_clocks_read_both: coarse clock not compared",
+        CLOCKS_INLINE,
+        "cb_clocks_read_both",
+        (("coarse_ns == look.coarse_ns &&", ""),),
+        EARLY,
+        "After a step back the offset of before it is still taken.",
+    ),
+    Mutant(
+        "cb_clocks_read_both: coarse clock read before the other",
+        CLOCKS_INLINE,
+        "cb_clocks_read_both",
+        (
+            (
+                READ_REALTIME,
+                "const bool has_coarse = cb_clock_read_ns(CB_COARSE_MONOTONIC, &coarse_ns);" + READ_REALTIME,
+            ),
+            (
+                "cb_clock_read_ns(CB_COARSE_MONOTONIC, &coarse_ns) && coarse_ns ==",
+                "has_coarse && coarse_ns ==",
+            ),
         ),
         EARLY,
-        "The real-time reading, then a step, then another reader stores its offset, and this one finds it twice.",
+        "A step back between the two readings.",
+    ),
+    Mutant(
+        "cb_clocks_read_both: look loaded after the clock",
+        CLOCKS_INLINE,
+        "cb_clocks_read_both",
+        ((READ_LOOK, ""), (READ_REALTIME, READ_REALTIME + READ_LOOK)),
+        EARLY,
+        "The real-time reading, then a step, then another reader's look, and this one finds the coarse clock where that "
+        "one did.",
+    ),
+    Mutant(
+        "look_at_offset: real-time clock first",
+        CLOCKS,
+        "look_at_offset",
+        ((LOOK_MONOTONIC + LOOK_REALTIME, LOOK_REALTIME + LOOK_MONOTONIC),),
+        EARLY,
+        "A step back between the two readings: the offset is of before it, the coarse clock of after it.",
     ),
 ]
 
@@ -617,13 +697,5 @@ ACCEPTED = [
         (("memory_order_acq_rel", "memory_order_release"),),
         "",
         "What it replaces is NULL, which points to nothing. (C11 itself wants success to order as much as failure.)",
-    ),
-    Mutant(
-        "cb_clocks_read: acquire fence after a relaxed load",
-        CLOCKS,
-        "cb_clocks_read",
-        ((LOAD_OFFSET, LOAD_OFFSET.replace("acquire", "relaxed") + ACQUIRE_FENCE),),
-        "",
-        "A fence after a relaxed load orders at least as much as an acquire load.",
     ),
 ]

@@ -120,12 +120,12 @@ clockbound_err const *clockbound_interval_from_bytes(void const *segment, size_t
         return &cb_null_argument;
     if (!cb_segment_copy(segment, segment_bytes, &snapshot, &failed))
         return &failed;
-    if (snapshot.record.clock_disruption_support_enabled != 0) {
+    if (snapshot.has_disruption_support) {
         uint64_t marker;
         bool readable = false;
         if (vmclock != NULL && !cb_vmclock_copy(vmclock, vmclock_bytes, &readable, &marker, &failed))
             return &failed;
-        is_disrupted = !readable || marker != snapshot.record.disruption_marker;
+        is_disrupted = !readable || marker != snapshot.disruption_marker;
     }
     const clockbound_err_kind kind =
         cb_interval_at(&snapshot, realtime_ns, monotonic_ns, is_disrupted, &found);

@@ -7,16 +7,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "interval.h"
 #include "seqlock.h"
+#include "snapshot.h"
 
 struct cb_last_good {
     _Atomic uint32_t key; /* where the kept snapshot came from; 0 while there is none */
     struct cb_cell cell;
 };
 
-/* Keeps a snapshot of the mapping numbered `serial`, unless a newer one of it is kept already. */
-void cb_last_good_keep(struct cb_last_good *last_good, uint16_t serial, const struct cb_snapshot *snapshot);
+/* Keeps a snapshot, unless a newer one is kept already. */
+void cb_last_good_keep(struct cb_last_good *last_good, const struct cb_snapshot *snapshot);
+
+/* The kept snapshot; false if there is none, or if another thread is replacing it. */
+static inline bool cb_last_good_try(const struct cb_last_good *last_good, struct cb_snapshot *snapshot)
+{
+    return cb_cell_read(&last_good->cell, snapshot, sizeof *snapshot);
+}
 
 /* The kept snapshot; false if there is none, or if other threads keep on replacing it. */
 bool cb_last_good_recall(const struct cb_last_good *last_good, struct cb_snapshot *snapshot);

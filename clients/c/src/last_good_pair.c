@@ -11,13 +11,13 @@ static bool is_newer(const struct cb_snapshot *snapshot, const struct cb_snapsho
 {
     if (snapshot->serial != than->serial)
         return is_past(than->serial, snapshot->serial);
-    return is_past(than->record.generation, snapshot->record.generation);
+    return is_past(than->generation, snapshot->generation);
 }
 
 void cb_last_good_pair_keep(struct cb_last_good_pair *pair, const struct cb_snapshot *snapshot)
 {
     /* Stable generations are even, so the bit above tells one from the next. */
-    cb_last_good_keep(&pair->places[snapshot->record.generation >> 1 & 1], snapshot->serial, snapshot);
+    cb_last_good_keep(&pair->places[snapshot->generation >> 1 & 1], snapshot);
 }
 
 bool cb_last_good_pair_recall(const struct cb_last_good_pair *pair, struct cb_snapshot *snapshot)

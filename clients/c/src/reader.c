@@ -19,6 +19,7 @@ struct clockbound_ctx {
     _Atomic(struct cb_vmclock_page *) vmclock;     /* NULL until a segment asks for it */
     _Atomic int64_t segment_looked_ns;             /* CLOCK_MONOTONIC of the last look for another file */
     _Atomic int64_t vmclock_looked_ns;             /* CLOCK_MONOTONIC of the last look for the page */
+    struct cb_last_good latest; /* the last one that was in range: it needn't be checked again */
     struct cb_last_good_pair last_good;
     struct cb_clocks clocks;
     _Atomic uint32_t stuck_key; /* segment and generation at which no snapshot could be had */
@@ -74,6 +75,13 @@ static bool reopen(clockbound_ctx *ctx)
     return true;
 }
 
+/* Whether the last attempts at a snapshot all failed, as far as this thread can see. */
+static inline bool is_stuck(clockbound_ctx *ctx)
+{
+    /* ORDERING: relaxed, here and below; it saves time, and nothing else depends on it. */
+    return atomic_load_explicit(&ctx->stuck_key, memory_order_relaxed) != NO_KEY;
+}
+
 /*
  * Further attempts at a snapshot, after the first one failed (rule read.bounded). A generation at which all
  * of them failed is remembered: a writer that died in the middle of an update costs this once, then nothing.
@@ -81,7 +89,6 @@ static bool reopen(clockbound_ctx *ctx)
 static bool try_again(clockbound_ctx *ctx, const struct cb_segment *segment, struct cb_snapshot *snapshot)
 {
     const uint32_t key = (uint32_t)segment->serial << 16 | cb_segment_generation(segment);
-    /* ORDERING: relaxed, here and below; it saves time, and nothing else depends on it. */
     if (atomic_load_explicit(&ctx->stuck_key, memory_order_relaxed) == key)
         return false;
     if (cb_segment_snapshot(segment, CB_READ_ATTEMPTS_COUNT - 1, snapshot))
@@ -96,14 +103,19 @@ static inline bool take(clockbound_ctx *ctx, struct cb_snapshot *snapshot)
 {
     /* ORDERING: acquire; pairs with the release exchange of reopen. */
     const struct cb_segment *segment = atomic_load_explicit(&ctx->segment, memory_order_acquire);
-    return cb_segment_snapshot(segment, 1, snapshot) || try_again(ctx, segment, snapshot);
+    if (!cb_segment_snapshot(segment, 1, snapshot) && !try_again(ctx, segment, snapshot))
+        return false;
+    if (is_stuck(ctx))
+        atomic_store_explicit(&ctx->stuck_key, NO_KEY, memory_order_relaxed);
+    return true;
 }
 
-static bool is_older_than_grace(const struct cb_snapshot *snapshot, int64_t monotonic_ns)
+/* Keeps a snapshot that was just taken. */
+static void keep(clockbound_ctx *ctx, const struct cb_snapshot *snapshot)
 {
-    int64_t as_of_ns, age_ns;
-    return !cb_snapshot_as_of_ns(snapshot, &as_of_ns) ||
-           __builtin_sub_overflow(monotonic_ns, as_of_ns, &age_ns) || age_ns > CB_GRACE_NS;
+    if (snapshot->is_in_range)
+        cb_last_good_keep(&ctx->latest, snapshot);
+    cb_last_good_pair_keep(&ctx->last_good, snapshot);
 }
 
 /* The VMClock page, mapped now if it wasn't yet; NULL if it can't be. */
@@ -128,11 +140,11 @@ static const struct cb_vmclock_page *vmclock_page(clockbound_ctx *ctx)
 /* status.disruption: whether there may have been a disruption that the snapshot doesn't know of. */
 static bool is_disrupted(clockbound_ctx *ctx, const struct cb_snapshot *snapshot)
 {
-    if (snapshot->record.clock_disruption_support_enabled == 0)
+    if (!snapshot->has_disruption_support)
         return false;
     const struct cb_vmclock_page *page = vmclock_page(ctx);
     uint64_t marker;
-    return page == NULL || !cb_vmclock_marker(page, &marker) || marker != snapshot->record.disruption_marker;
+    return page == NULL || !cb_vmclock_marker(page, &marker) || marker != snapshot->disruption_marker;
 }
 
 clockbound_err const *cb_interval_error(clockbound_err_kind kind)
@@ -149,6 +161,25 @@ clockbound_err const *cb_interval_error(clockbound_err_kind kind)
     }
 }
 
+/*
+ * Asks the snapshot that was taken last, which needn't be checked again. False if the segment has changed
+ * since (that is looked at last, because it can wait for the clocks, and not the clocks for it), or if the
+ * snapshot is as old as the grace period, for then it matters whether the segment is still the right one.
+ */
+static inline bool now_from_latest(clockbound_ctx *ctx, struct timespec *realtime,
+                                   struct cb_interval *interval)
+{
+    struct cb_snapshot snapshot;
+    int64_t realtime_ns, monotonic_ns;
+    if (is_stuck(ctx) || !cb_last_good_try(&ctx->latest, &snapshot) ||
+        cb_clocks_read_both(&ctx->clocks, realtime, &realtime_ns, &monotonic_ns) != NULL)
+        return false;
+    /* ORDERING: acquire; as in take. */
+    const struct cb_segment *segment = atomic_load_explicit(&ctx->segment, memory_order_acquire);
+    return cb_segment_is_still(segment, &snapshot) &&
+           cb_interval_at_young(&snapshot, realtime_ns, monotonic_ns, is_disrupted(ctx, &snapshot), interval);
+}
+
 /* Asks at the given readings, or, where they are NULL, at readings of its own. */
 static clockbound_err const *ask(clockbound_ctx *ctx, const int64_t *given_realtime_ns,
                                  const int64_t *given_monotonic_ns, struct cb_interval *interval)
@@ -156,7 +187,7 @@ static clockbound_err const *ask(clockbound_ctx *ctx, const int64_t *given_realt
     /* Twice at most: the second time after moving to another file. */
     for (int moved = 0;; moved++) {
         struct cb_snapshot snapshot;
-        int64_t realtime_ns, monotonic_ns;
+        int64_t realtime_ns = 0, monotonic_ns = 0;
         const bool fresh = take(ctx, &snapshot);
         const bool taken = fresh || cb_last_good_pair_recall(&ctx->last_good, &snapshot);
         clockbound_err const *failed = NULL;
@@ -166,9 +197,8 @@ static clockbound_err const *ask(clockbound_ctx *ctx, const int64_t *given_realt
         } else {
             failed = cb_clocks_read(&ctx->clocks, &realtime_ns, &monotonic_ns);
         }
-        /* Only now: before a processor reads a precise clock it ends what it has begun. */
         if (fresh)
-            cb_last_good_pair_keep(&ctx->last_good, &snapshot);
+            keep(ctx, &snapshot);
         if (failed != NULL)
             return failed;
         /* The page is looked at last, so that a disruption up to the clock readings is seen. */
@@ -177,15 +207,15 @@ static clockbound_err const *ask(clockbound_ctx *ctx, const int64_t *given_realt
                                                : CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
         if (kind == CLOCKBOUND_ERR_NONE && interval->age_ns <= CB_GRACE_NS)
             return NULL;
-        const bool old = !taken || is_older_than_grace(&snapshot, monotonic_ns);
-        if (!old || moved != 0 || !reopen(ctx))
+        if (moved != 0 || !reopen(ctx))
             return cb_interval_error(kind);
     }
 }
 
 clockbound_err const *cb_reader_now(clockbound_ctx *ctx, struct cb_interval *interval)
 {
-    return ask(ctx, NULL, NULL, interval);
+    struct timespec ignored;
+    return now_from_latest(ctx, &ignored, interval) ? NULL : ask(ctx, NULL, NULL, interval);
 }
 
 clockbound_err const *cb_reader_now_at(clockbound_ctx *ctx, int64_t realtime_ns, int64_t monotonic_ns,
@@ -230,16 +260,33 @@ static struct timespec as_timespec(int64_t ns)
     return (struct timespec){.tv_sec = (time_t)sec, .tv_nsec = (long)nsec};
 }
 
+/* The same, without a division where it is in the same second as `near`, which fits in nanoseconds: at the
+ * end of a question nothing is left to do during a division. */
+static inline struct timespec as_timespec_near(int64_t ns, const struct timespec *near)
+{
+    /* Unsigned, so that one comparison does for both ends, and for what lies too far off to be subtracted. */
+    const uint64_t rest_ns = (uint64_t)ns - (uint64_t)near->tv_sec * CB_NANOSECONDS_PER_SECOND;
+    if (rest_ns >= CB_NANOSECONDS_PER_SECOND)
+        return as_timespec(ns);
+    return (struct timespec){.tv_sec = near->tv_sec, .tv_nsec = (long)rest_ns};
+}
+
 clockbound_err const *clockbound_now(clockbound_ctx *ctx, clockbound_now_result *result)
 {
+    struct timespec realtime;
     struct cb_interval interval;
     if (ctx == NULL || result == NULL)
         return &cb_null_argument;
-    clockbound_err const *failed = cb_reader_now(ctx, &interval);
-    if (failed != NULL)
-        return failed;
-    result->earliest = as_timespec(interval.earliest_ns);
-    result->latest = as_timespec(interval.latest_ns);
+    if (now_from_latest(ctx, &realtime, &interval)) {
+        result->earliest = as_timespec_near(interval.earliest_ns, &realtime);
+        result->latest = as_timespec_near(interval.latest_ns, &realtime);
+    } else {
+        clockbound_err const *failed = ask(ctx, NULL, NULL, &interval);
+        if (failed != NULL)
+            return failed;
+        result->earliest = as_timespec(interval.earliest_ns);
+        result->latest = as_timespec(interval.latest_ns);
+    }
     result->clock_status = interval.status;
     return NULL;
 }
@@ -301,8 +348,8 @@ clockbound_ctx *cb_reader_open(const char *shm_path, const char *vmclock_path, c
     struct cb_snapshot snapshot;
     const bool taken = take(ctx, &snapshot);
     if (taken)
-        cb_last_good_pair_keep(&ctx->last_good, &snapshot);
-    if (taken && snapshot.record.clock_disruption_support_enabled != 0) {
+        keep(ctx, &snapshot);
+    if (taken && snapshot.has_disruption_support) {
         struct cb_vmclock_page *page = cb_vmclock_map(vmclock_path, err);
         if (page == NULL) {
             *failed_path = vmclock_path;

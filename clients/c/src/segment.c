@@ -176,14 +176,16 @@ bool cb_segment_copy(const void *bytes, size_t size_bytes, struct cb_snapshot *s
     }
     memcpy(copy, bytes, size_bytes < sizeof copy ? size_bytes : sizeof copy);
     const off_t file_bytes = size_bytes < UINT32_MAX ? (off_t)size_bytes : (off_t)UINT32_MAX;
-    if (!check_header(copy, file_bytes, &snapshot->version, err))
+    uint16_t version;
+    struct cb_segment_record record;
+    if (!check_header(copy, file_bytes, &version, err))
         return false;
-    snapshot->serial = 0;
-    load_record(copy, snapshot->version, &snapshot->record);
-    if (snapshot->record.generation % 2 != 0) {
+    load_record(copy, version, &record);
+    if (record.generation % 2 != 0) {
         cb_fail(err, CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0, "the copy was taken during an update");
         return false;
     }
+    cb_snapshot_make(snapshot, version, 0, &record);
     return true;
 }
 
@@ -193,6 +195,7 @@ __attribute__((always_inline)) static inline bool snapshot_of(const struct cb_se
                                                               int attempts, struct cb_snapshot *snapshot)
 {
     _Alignas(cb_word) unsigned char copy[LARGEST_LAYOUT_BYTES];
+    struct cb_segment_record record;
     uint16_t generation;
 
     for (int attempt = 0; attempt < attempts; attempt++) {
@@ -204,10 +207,9 @@ __attribute__((always_inline)) static inline bool snapshot_of(const struct cb_se
             /* A version that changed under our feet: somebody is writing another layout into this file. */
             if (cb_u16_load(segment->bytes + CB_SEGMENT_V2_VERSION_OFFSET_BYTES) != version)
                 return false;
-            snapshot->version = version;
-            snapshot->serial = segment->serial;
             cb_segment_v2_store_generation(copy, generation);
-            load_record(copy, version, &snapshot->record);
+            load_record(copy, version, &record);
+            cb_snapshot_make(snapshot, version, segment->serial, &record);
             return true;
         }
     }
@@ -219,11 +221,6 @@ bool cb_segment_snapshot(const struct cb_segment *segment, int attempts, struct 
     if (segment->version == CB_SEGMENT_V1_VERSION)
         return snapshot_of(segment, CB_SEGMENT_V1_VERSION, CB_SEGMENT_V1_SIZE_BYTES, attempts, snapshot);
     return snapshot_of(segment, CB_SEGMENT_V2_VERSION, CB_SEGMENT_V2_SIZE_BYTES, attempts, snapshot);
-}
-
-uint16_t cb_segment_generation(const struct cb_segment *segment)
-{
-    return cb_u16_load(segment->bytes + CB_SEGMENT_V2_GENERATION_OFFSET_BYTES);
 }
 
 /* Checks of a VMClock page of page_bytes, in the same order and with the same kinds as a segment's. */

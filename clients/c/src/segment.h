@@ -9,7 +9,8 @@
 #include <sys/types.h>
 
 #include "clockbound.h"
-#include "interval.h"
+#include "seqlock.h"
+#include "snapshot.h"
 
 /* A segment file as it was when it was mapped. Immutable, so that threads can share it. */
 struct cb_segment {
@@ -20,6 +21,10 @@ struct cb_segment {
     uint16_t serial;             /* how many segments this context had mapped before, modulo 2**16 */
     struct cb_segment *previous; /* the one before; a thread may still read it, so it stays mapped */
 };
+
+_Static_assert(CB_SEGMENT_V1_AS_OF_NSEC_OFFSET_BYTES == CB_SEGMENT_V1_AS_OF_SEC_OFFSET_BYTES + 8 &&
+                   CB_SEGMENT_V2_AS_OF_NSEC_OFFSET_BYTES == CB_SEGMENT_V2_AS_OF_SEC_OFFSET_BYTES + 8,
+               "as_of lies at the same place in both");
 
 /* A mapped VMClock page. */
 struct cb_vmclock_page {
@@ -46,7 +51,23 @@ bool cb_segment_snapshot(const struct cb_segment *segment, int attempts, struct 
 bool cb_segment_copy(const void *bytes, size_t size_bytes, struct cb_snapshot *snapshot, clockbound_err *err);
 
 /* The generation that the segment has at this moment. */
-uint16_t cb_segment_generation(const struct cb_segment *segment);
+static inline uint16_t cb_segment_generation(const struct cb_segment *segment)
+{
+    return cb_u16_load(segment->bytes + CB_SEGMENT_V2_GENERATION_OFFSET_BYTES);
+}
+
+/* Whether the segment still holds what the snapshot was made of, so that another snapshot would be the same.
+ */
+static inline bool cb_segment_is_still(const struct cb_segment *segment, const struct cb_snapshot *snapshot)
+{
+    /* The generation alone is not enough: it goes round in 32,767 updates, and it begins anew where somebody
+     * wipes the file. as_of doesn't come again. */
+    int64_t as_of[2];
+    cb_words_load(as_of, segment->bytes + CB_SEGMENT_V2_AS_OF_SEC_OFFSET_BYTES, sizeof as_of);
+    return segment->serial == snapshot->serial && cb_segment_generation(segment) == snapshot->generation &&
+           (uint64_t)as_of[0] * (uint64_t)CB_NANOSECONDS_PER_SECOND + (uint64_t)as_of[1] ==
+               (uint64_t)snapshot->as_of_ns;
+}
 
 /* Maps the VMClock page at path. NULL on failure, with *err set. */
 struct cb_vmclock_page *cb_vmclock_map(const char *path, clockbound_err *err);

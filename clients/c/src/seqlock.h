@@ -145,11 +145,17 @@ static inline bool cb_seqlock_read_page(const void *seq_count, const void *field
 }
 
 /* Bytes that any thread of this process may replace: whoever comes while another stores, gives up. */
-#define CB_CELL_WORDS (96 / sizeof(cb_word))
+#define CB_CELL_WORDS (48 / sizeof(cb_word))
 struct cb_cell {
     _Atomic uint32_t sequence; /* odd: a store is in progress; 0: never stored */
     _Atomic cb_word words[CB_CELL_WORDS];
 };
+
+/* Makes an empty cell. */
+static inline void cb_cell_init(struct cb_cell *cell)
+{
+    atomic_init(&cell->sequence, 0);
+}
 
 /* Begins a store; false if another thread is in the middle of one. */
 static inline bool cb_cell_begin(struct cb_cell *cell, uint32_t *sequence)

@@ -13,7 +13,8 @@
 static const clockbound_err timed_out = {CLOCKBOUND_ERR_SYSCALL, ETIMEDOUT,
                                          "the deadline passed before what was waited for"};
 
-/* Sleeps for duration_ns, a slice or until the deadline, whichever is shortest. */
+/* Sleeps for duration_ns, or the least sleep if that is longer; but no longer than a slice or until the
+ * deadline. */
 static clockbound_err const *pause_ns(int64_t duration_ns, int64_t deadline_ns)
 {
     int64_t now_ns, until_ns;
@@ -22,6 +23,10 @@ static clockbound_err const *pause_ns(int64_t duration_ns, int64_t deadline_ns)
         return failed;
     if (now_ns >= deadline_ns)
         return &timed_out;
+    /* A clock that is allowed to drift at nearly its own rate hardly comes nearer to the end: no busy loop.
+     */
+    if (duration_ns < CB_WAIT_LEAST_SLEEP_NS)
+        duration_ns = CB_WAIT_LEAST_SLEEP_NS;
     if (duration_ns > CB_WAIT_SLICE_NS)
         duration_ns = CB_WAIT_SLICE_NS;
     if (__builtin_add_overflow(now_ns, duration_ns, &until_ns) || until_ns > deadline_ns)

@@ -62,6 +62,13 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     return 0;
 }
 
+/* Somebody sets CLOCK_REALTIME; the kernel brings its clocks up to the moment for that. */
+static inline void step_realtime(int64_t by_ns)
+{
+    tick_ns = true_monotonic_ns;
+    offset_ns += by_ns;
+}
+
 static int sleeps;
 static int64_t longest_sleep_ns;
 /* Called in place of a sleep, which it need not sleep out: moves the world, returns 0 or an errno. */

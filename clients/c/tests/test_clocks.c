@@ -25,6 +25,15 @@ static void begin(void)
     memset(reads, 0, sizeof reads);
 }
 
+/* Those of a kernel where coarse clocks cost as much. */
+static void begin_without_coarse_clocks(void)
+{
+    begin();
+    cb_clocks_init(&clocks);
+    clocks.coarse_is_cheap = false;
+    memset(reads, 0, sizeof reads);
+}
+
 /* What the clock was when CLOCK_REALTIME was read: noted by the hooks below. */
 static int64_t monotonic_at_reading_ns;
 
@@ -71,10 +80,22 @@ static void without_a_step_the_result_is_exact_and_the_clock_is_not_read(void)
     before_reading = note;
     expect_exact();
     CHECK_EQUAL(0, reads[PRECISE_MONOTONIC]);
-    true_monotonic_ns += 3 * TICK;
-    tick_ns += 3 * TICK;
+    true_monotonic_ns += TICK / 2;
     expect_exact();
     CHECK_EQUAL(0, reads[PRECISE_MONOTONIC]);
+    CHECK_EQUAL(0, reads[COARSE_REALTIME]); /* nor is the offset looked at */
+}
+
+static void after_a_tick_the_clock_is_read_once(void)
+{
+    begin();
+    before_reading = note;
+    true_monotonic_ns += 3 * TICK;
+    tick_ns += 3 * TICK;
+    expect_late(1);
+    CHECK_EQUAL(1, reads[PRECISE_MONOTONIC]);
+    expect_exact();
+    CHECK_EQUAL(1, reads[PRECISE_MONOTONIC]);
 }
 
 static void a_step_between_two_questions_is_noticed(void)
@@ -83,7 +104,7 @@ static void a_step_between_two_questions_is_noticed(void)
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         begin();
         before_reading = note;
-        offset_ns += steps[i];
+        step_realtime(steps[i]);
         expect_late(1); /* read itself, a little later */
         CHECK_EQUAL(1, reads[PRECISE_MONOTONIC]);
         /* and from then on the new offset is known */
@@ -100,10 +121,15 @@ static void note_and_step(int clock)
 {
     note(clock);
     if (clock == step_before_clock) {
-        offset_ns += step_ns;
-        step_ns = 0;
-        if (another_thread_looks)
-            atomic_store(&clocks.offset_ns, offset_ns);
+        step_realtime(step_ns);
+        step_before_clock = -1;
+        if (another_thread_looks) {
+            const struct cb_look look = {tick_ns, offset_ns};
+            uint32_t sequence;
+            CHECK(cb_cell_begin(&clocks.last_look, &sequence));
+            cb_words_store(clocks.last_look.words, &look, sizeof look);
+            cb_cell_end(&clocks.last_look, sequence);
+        }
     }
 }
 
@@ -111,7 +137,7 @@ static void note_and_step(int clock)
 static void a_step_within_a_question_never_makes_it_early(void)
 {
     const int64_t steps[] = {1, -1, S / 3, -S / 3, 3600 * S, -3600 * S};
-    const int places[] = {REALTIME, COARSE_REALTIME, COARSE_MONOTONIC};
+    const int places[] = {REALTIME, COARSE_REALTIME, COARSE_MONOTONIC, PRECISE_MONOTONIC};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         for (size_t j = 0; j < sizeof places / sizeof places[0]; j++) {
             for (int looks = 0; looks < 2; looks++) {
@@ -126,29 +152,65 @@ static void a_step_within_a_question_never_makes_it_early(void)
     }
 }
 
-/* Whichever of the coarse clocks is read second, a tick comes before it. */
-static void tick_in_between(int clock)
+/* A tick, or a step if there is one to be made, comes before one of the coarse readings of a question. */
+static int coarse_readings, coarse_readings_before;
+
+static void interfere(int clock)
 {
-    static int coarse_readings;
     note(clock);
     if (clock == REALTIME)
         coarse_readings = 0;
-    else if (clock != PRECISE_MONOTONIC && ++coarse_readings == 2)
-        tick_ns += TICK;
+    if ((clock == COARSE_REALTIME || clock == COARSE_MONOTONIC) &&
+        coarse_readings++ == coarse_readings_before) {
+        if (step_ns != 0)
+            step_realtime(step_ns);
+        else
+            tick_ns += TICK;
+        step_ns = 0;
+    }
 }
 
-static void a_tick_between_the_coarse_readings_never_makes_it_early(void)
+/* The look at the offset is made of two coarse readings, after the one that shows that it must be made. */
+static void a_look_that_an_update_interrupts_does_not_count(void)
+{
+    const int64_t steps[] = {0, 1, -1, 3600 * S, -3600 * S};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        for (coarse_readings_before = 0; coarse_readings_before < 3; coarse_readings_before++) {
+            begin();
+            true_monotonic_ns += TICK;
+            tick_ns += TICK;
+            step_ns = steps[i];
+            before_reading = interfere;
+            expect_late(0);
+            before_reading = note;
+            for (int j = 0; j < 3; j++)
+                expect_late(0);
+            expect_exact(); /* and a later one does */
+        }
+    }
+}
+
+/* A clock that counts with every other reading, and coarse ones that cost nothing. */
+static void count_slowly(int clock)
+{
+    static int precise_readings;
+    if (clock == PRECISE_MONOTONIC && precise_readings++ % 2 == 0)
+        true_monotonic_ns += 1000;
+}
+
+/* Between two counts a step would leave the coarse clock where it is. */
+static void clocks_that_count_slowly_are_read_themselves(void)
 {
     begin();
-    before_reading = tick_in_between;
-    for (int i = 0; i < 3; i++) /* the second time the offset is known as it is seen: smaller by the tick */
-        expect_late(0);
+    reading_ns = 0;
+    before_reading = count_slowly;
+    cb_clocks_init(&clocks);
+    CHECK(!clocks.coarse_is_cheap);
 }
 
 static void clocks_without_cheap_coarse_ones_are_read_themselves(void)
 {
-    begin();
-    clocks.coarse_is_cheap = false;
+    begin_without_coarse_clocks();
     before_reading = note;
     expect_late(1);
     CHECK_EQUAL(0, reads[COARSE_REALTIME] + reads[COARSE_MONOTONIC]);
@@ -160,8 +222,7 @@ static void clocks_that_cannot_be_read_are_errors(void)
     int64_t realtime_ns, monotonic_ns;
     const int needed[] = {REALTIME, PRECISE_MONOTONIC};
     for (size_t i = 0; i < 2; i++) {
-        begin();
-        clocks.coarse_is_cheap = false;
+        begin_without_coarse_clocks();
         failing_clock = needed[i];
         clockbound_err const *err = cb_clocks_read(&clocks, &realtime_ns, &monotonic_ns);
         CHECK(err != NULL);
@@ -190,6 +251,8 @@ static void coarse_clocks_that_cannot_be_read_are_done_without(void)
     const int coarse[] = {COARSE_REALTIME, COARSE_MONOTONIC};
     for (size_t i = 0; i < 2; i++) {
         begin();
+        true_monotonic_ns += TICK;
+        tick_ns += TICK;
         failing_clock = coarse[i];
         before_reading = note;
         expect_late(1);
@@ -362,7 +425,9 @@ int main(void)
     RUN(without_a_step_the_result_is_exact_and_the_clock_is_not_read);
     RUN(a_step_between_two_questions_is_noticed);
     RUN(a_step_within_a_question_never_makes_it_early);
-    RUN(a_tick_between_the_coarse_readings_never_makes_it_early);
+    RUN(after_a_tick_the_clock_is_read_once);
+    RUN(a_look_that_an_update_interrupts_does_not_count);
+    RUN(clocks_that_count_slowly_are_read_themselves);
     RUN(clocks_without_cheap_coarse_ones_are_read_themselves);
     RUN(clocks_that_cannot_be_read_are_errors);
     RUN(the_monotonic_clock_is_read_alone);

@@ -243,7 +243,7 @@ static bool read_some_and_close(void)
 static void *read_on(void *wrong)
 {
     while (!atomic_load(&stop))
-        *(int64_t *)wrong += wrong_or_missing_readings(1000);
+        *(int64_t *)wrong += wrong_or_missing_readings(READINGS);
     return NULL;
 }
 

@@ -13,17 +13,16 @@ static void forget(void)
 
 static void keep(uint16_t serial, uint16_t generation, int64_t bound_ns)
 {
-    struct cb_snapshot snapshot = {.version = 2};
-    snapshot.record.generation = generation;
-    snapshot.record.bound_ns = bound_ns;
-    cb_last_good_keep(&last_good, serial, &snapshot);
+    const struct cb_snapshot snapshot = {
+        .version = 2, .serial = serial, .generation = generation, .bound_ns = bound_ns};
+    cb_last_good_keep(&last_good, &snapshot);
 }
 
 /* bound_ns of what is kept; -1 if nothing is. */
 static int64_t kept(void)
 {
     struct cb_snapshot snapshot;
-    return cb_last_good_recall(&last_good, &snapshot) ? snapshot.record.bound_ns : -1;
+    return cb_last_good_recall(&last_good, &snapshot) ? snapshot.bound_ns : -1;
 }
 
 static void at_first_there_is_none(void)
@@ -106,15 +105,15 @@ static struct cb_last_good_pair pair;
 static void keep_in_pair(uint16_t serial, uint16_t generation, int64_t bound_ns)
 {
     struct cb_snapshot snapshot = {.version = 2, .serial = serial};
-    snapshot.record.generation = generation;
-    snapshot.record.bound_ns = bound_ns;
+    snapshot.generation = generation;
+    snapshot.bound_ns = bound_ns;
     cb_last_good_pair_keep(&pair, &snapshot);
 }
 
 static int64_t kept_in_pair(void)
 {
     struct cb_snapshot snapshot;
-    return cb_last_good_pair_recall(&pair, &snapshot) ? snapshot.record.bound_ns : -1;
+    return cb_last_good_pair_recall(&pair, &snapshot) ? snapshot.bound_ns : -1;
 }
 
 static void a_pair_gives_the_newest(void)

@@ -8,6 +8,7 @@
 #define NOW (INT64_C(1700000000) * S)
 #define START (100 * S) /* CLOCK_MONOTONIC then */
 #define SLICE (100 * MS)
+#define LEAST_SLEEP INT64_C(50000)
 #define NEVER INT64_MAX
 
 static clockbound_ctx *ctx;
@@ -75,8 +76,13 @@ static void a_wait_ends_with_the_first_nanosecond_after_the_instant(void)
 {
     begin();
     CHECK(clockbound_wait_after(ctx, NOW - 1000000, NEVER) == NULL); /* earliest is not after itself */
+    CHECK_EQUAL(START + LEAST_SLEEP, true_monotonic_ns);
+    expect_sleeps(1, LEAST_SLEEP);
+    end();
+
+    begin(); /* the least sleep is not longer than the deadline allows */
+    CHECK(clockbound_wait_after(ctx, NOW - 1000000, START + 1) == NULL);
     CHECK_EQUAL(START + 1, true_monotonic_ns);
-    expect_sleeps(1, 1);
     end();
 
     begin(); /* 10 ms from now, 1 ms of which nobody knows */
@@ -104,8 +110,20 @@ static void a_growing_bound_makes_the_wait_longer(void)
     /* earliest = NOW + e - 1 ms - ceil(e / 2) > NOW + 10 ms, so e = 22 ms + 1 or more: 11000001 - 11000000 -
      * 1 is 0 still, and 22000002 - 11000001 - 1000000 is 10000001 */
     CHECK(true_monotonic_ns >= START + 22 * MS + 2);
-    CHECK(true_monotonic_ns <= START + 22 * MS + 4);
+    CHECK(true_monotonic_ns <= START + 22 * MS + LEAST_SLEEP);
     CHECK(sleeps <= 30); /* halving each time what is left */
+    end();
+}
+
+/* At nearly a second a second, what is left hardly becomes less: 2 ms would be waited for 1 ns at a time. */
+static void a_bound_that_grows_with_the_clock_is_not_a_busy_loop(void)
+{
+    begin();
+    record.max_drift_ppb = 999999999;
+    publish_now();
+    CHECK(clockbound_wait_after(ctx, NOW - MS + 1, START + 10 * MS) != NULL);
+    CHECK_EQUAL(START + 10 * MS, true_monotonic_ns);
+    CHECK_EQUAL(10 * MS / LEAST_SLEEP, sleeps);
     end();
 }
 
@@ -125,7 +143,7 @@ static void signals_neither_end_nor_lengthen_a_wait(void)
     begin();
     instead_of_sleeping = interrupt;
     CHECK(clockbound_wait_after(ctx, NOW + 10 * MS, NEVER) == NULL);
-    CHECK_EQUAL(START + 11 * MS + 1, true_monotonic_ns);
+    CHECK_EQUAL(START + 11 * MS + LEAST_SLEEP, true_monotonic_ns);
     CHECK_EQUAL(12, sleeps); /* at 0, 1, ... 11 ms */
     end();
 
@@ -436,6 +454,7 @@ int main(void)
     RUN(a_wait_ends_with_the_first_nanosecond_after_the_instant);
     RUN(a_long_wait_looks_ten_times_a_second);
     RUN(a_growing_bound_makes_the_wait_longer);
+    RUN(a_bound_that_grows_with_the_clock_is_not_a_busy_loop);
     RUN(signals_neither_end_nor_lengthen_a_wait);
     RUN(a_deadline_that_has_come_ends_a_wait_at_once);
     RUN(a_deadline_in_the_middle_is_kept_to_the_nanosecond);
