@@ -459,7 +459,7 @@ def test_the_report_holds_what_a_reader_of_it_needs(place: Place) -> None:
 def test_junit_counts_and_names(place: Place) -> None:
     path = place.folder / "out.xml"
     adapter = place.adapter(f"{WRONG}\nif command == 'watch': print('\\x00', flush=True)")
-    chosen = ("--only", "bound.causality", "--only", "v2-a-removed-file")
+    chosen = ("--only", "interval.ends", "--only", "v2-a-removed-file")
     assert place.run(adapter, "--junit", path, *chosen) == command.FAILED
     (suite,) = ElementTree.parse(path).getroot()
     cases = suite.findall("testcase")

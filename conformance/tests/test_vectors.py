@@ -223,7 +223,7 @@ def test_every_schema_is_one_and_refuses_unknown_fields() -> None:
     from jsonschema import Draft202012Validator
 
     paths = sorted(files.folder("schemas").glob("*.schema.json"))
-    assert len(paths) == 6
+    assert len(paths) == 7
     for path in paths:
         schema = json.loads(path.read_text(encoding="utf-8"))
         Draft202012Validator.check_schema(schema)

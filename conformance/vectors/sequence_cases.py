@@ -344,6 +344,43 @@ area.sequence(
     ],
     catches="maps-once",
 )
+for name, because, unusable, now_ns in (
+    ("as_of is malformed", "bound.range", {"as_of": (1000, S)}, AS_OF + S),
+    ("the bound is negative", "bound.range", {"bound_ns": -1}, AS_OF),
+    ("as_of is in the future", "bound.causality", {"as_of": (1001, 0)}, AS_OF),
+):
+    area.sequence(
+        f"a replaced file while {name}",
+        f"read.reopen {because}",
+        "a context that looks for another file when its snapshot gives no interval from one that looks at the age alone",
+        lambda n, unusable=unusable, now_ns=now_ns: [  # type: ignore[misc]
+            put(n, FIRST),
+            watch(2),
+            asked(n, FIRST, AS_OF),
+            write(n, unusable | {"generation": 4}),
+            replace(n, {"generation": 2, "bound_ns": 3}),
+            asked(n, {"generation": 2, "bound_ns": 3}, now_ns),
+        ],
+        catches="maps-once",
+    )
+area.sequence(
+    "a file that is replaced while the old one is malformed",
+    "read.reopen bound.range",
+    "a look at most once a second from a look for each question that has no answer",
+    lambda n: [
+        put(n, FIRST),
+        watch(4),
+        asked(n, FIRST, AS_OF),
+        write(n, {"generation": 4, "bound_ns": -1}),
+        asked(n, {"generation": 4, "bound_ns": -1}, AS_OF),
+        replace(n, {"generation": 2, "bound_ns": 3}),
+        asked(n, {"generation": 4, "bound_ns": -1}, AS_OF, within_ns=900_000_000),
+        wait(1_100_000_000),
+        asked(n, {"generation": 2, "bound_ns": 3}, AS_OF),
+    ],
+    layouts=(2,),
+    catches="maps-once",
+)
 area.sequence(
     "a fifo in the segment's place",
     "open.syscall open.not-initialised",

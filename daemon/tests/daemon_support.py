@@ -366,10 +366,10 @@ class Daemon(ManagedProcess):
     def longest_gap_s(self, seconds: float) -> float:
         """The longest time between two publishes while so many seconds pass; the machine's doing doesn't count."""
         deadline_s = time.monotonic() + seconds
-        watch = GapWatch(self.pid, self.layout_2().generation)
+        watch = GapWatch()
         while time.monotonic() < deadline_s:
+            watch.look(self.layout_2().generation, self.pid)
             time.sleep(LOOK_INTERVAL_S)
-            watch.look(self.layout_2().generation, lambda: self.pid)
         return watch.longest_ns / SECOND_NS
 
     def events(self) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ from clockbound_client import (
 from clockbound_conformance import oracle
 from clockbound_conformance.adapter import Adapter, AdapterFailure
 from clockbound_conformance.answers import Interval, Refusal
-from held_up import LOOK_INTERVAL_S, GapWatch, writer_of
+from held_up import LOOK_INTERVAL_S, GapWatch, Writer
 
 SECOND_NS = 1_000_000_000
 TRUSTED = ("SYNCHRONIZED", "FREE_RUNNING")
@@ -253,22 +253,23 @@ class Reader:
 
 
 class Gaps:
-    """Looks how long nothing is published."""
+    """Looks how long nothing is published, and how long there is nobody to do it."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        self._run_dir = Path(order["run_dir"])
-        self._segment = Segment(self._run_dir / "shm0")
-        self._watch: GapWatch | None = None
+        run_dir = Path(order["run_dir"])
+        self._segment = Segment(run_dir / "shm0")
+        self._writer = Writer(run_dir)
+        self._watch = GapWatch()
         self.publishes_count = self.wraps_count = self.zeros_count = 0
 
     def read(self, is_over: Callable[[], bool], began: Callable[[], None]) -> None:
         generation, identity = self._segment.generation(), self._segment.identity
-        self._watch = GapWatch(writer_of(self._run_dir), generation)
+        self._watch.look(generation, self._writer.pid())
         began()
         while not is_over():
             time.sleep(LOOK_INTERVAL_S)
             found = self._segment.generation()
-            self._watch.look(found, lambda: writer_of(self._run_dir))
+            self._watch.look(found, self._writer.pid())
             if found != generation:
                 if found is not None and generation is not None and identity == self._segment.identity:
                     self.publishes_count += (found // 2 - generation // 2) % 32767
@@ -281,7 +282,9 @@ class Gaps:
             "publishes": self.publishes_count,
             "wraps": self.wraps_count,
             "zeros": self.zeros_count,
-            "longest_ns": 0 if self._watch is None else self._watch.longest_ns,
+            "longest_ns": self._watch.longest_ns,
+            "longest_by_clock_ns": self._watch.longest_by_clock_ns,
+            "longest_dead_ns": self._watch.longest_dead_ns,
         }
 
 

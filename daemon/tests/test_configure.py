@@ -102,6 +102,15 @@ def test_a_shorter_poll_interval_begins_now(stage: Stage) -> None:
     assert max(stage.gaps_ns()) <= 1_100_000_000  # and published once a second all the same
 
 
+def test_at_a_shorter_poll_interval_more_is_published_too(stage: Stage) -> None:
+    stage.answer(*[tracking(), SILENCE] * 10)
+    stage.run_until(SECOND_NS // 10)
+    configure(stage, poll_interval_ns=SECOND_NS // 4)
+    stage.run_until(3 * SECOND_NS)
+    assert max(stage.gaps_ns()) <= 400_000_000  # from the first answer until so long after it was told
+    assert max(stage.gaps_ns()[2:]) <= 300_000_000
+
+
 def test_no_answer_is_waited_for_longer_than_the_new_interval(stage: Stage, logged: Logged) -> None:
     stage.answer(SILENCE, SILENCE)
     configure(stage, poll_interval_ns=SECOND_NS // 10)

@@ -30,12 +30,14 @@ from clockbound_conformance.processes import ManagedProcess, wait_until
 from clockbound_daemon._layout import ClockStatus
 from daemon_support import LINES, SECOND_NS, Daemon, FakePage, reply
 from daemon_support import WAIT_S as PATIENCE_S
+from held_up import LOOK_INTERVAL_S, GapWatch, Writer
 from reading_clients import CLIENTS, GAPS, TRUSTED
 
 UNKNOWN, SYNCHRONIZED, FREE_RUNNING, DISRUPTED = ClockStatus
-FAST = ("--poll-interval", "0.25")
-#: Two polls of a second each. Time for which the machine held up the watch or the daemon doesn't count.
-LONGEST_GAP_S = 2.0
+FAST_POLL_S = 0.25
+FAST = ("--poll-interval", str(FAST_POLL_S))
+#: Two polls. Time for which the machine held up the watch or the daemon doesn't count, nor that without a daemon.
+LONGEST_GAP_S = 2 * FAST_POLL_S
 #: How often a fault is tried again that a busy machine let nobody see, or that it disturbed.
 ATTEMPTS_COUNT = 5
 #: What the daemon says when a busy machine holds chronyd up for too long.
@@ -49,6 +51,9 @@ CYCLES_COUNT = 100_000 if HEAVY else 20_000
 LAYOUT_1 = tuple(name for name in CLIENTS if name.endswith("1"))
 OWN_CONTEXT = ("C core", "Python")  # of layout 2, and both have their context open all the while
 COLUMNS = ("reads", "trusted", "torn", "malformed", "wrong", "errors", "unjudged")
+#: Of the watch over publishing: the longest time without a publish by a daemon that lives, as far as it could run and by
+#: the clock, and the longest time in which none had the run directory.
+TIMES = {"gap ms": "longest_ns", "by clock": "longest_by_clock_ns", "dead ms": "longest_dead_ns"}
 
 _table: list[str] = []
 
@@ -57,7 +62,7 @@ _table: list[str] = []
 def table(pytestconfig: pytest.Config) -> Iterator[None]:
     """What the clients of every fault counted."""
     yield
-    columns = "".join(f"{name:>10}" for name in (*COLUMNS, "publishes", "gap ms"))
+    columns = "".join(f"{name:>10}" for name in (*COLUMNS, "publishes", *TIMES))
     pytestconfig.stash.setdefault(LINES, []).extend(["", f"{'fault':52}{columns}", *_table])
 
 
@@ -102,11 +107,9 @@ class Clients:
         vmclock: Path | None = None,
         names: Sequence[str] = CLIENTS,
         pause_s: float = 0.001,
-        may_be_dead: bool = False,
     ) -> None:
         self.fault = fault
         self.reports: dict[str, dict[str, Any]] = {}
-        self._may_be_dead = may_be_dead
         self._seen: dict[str, set[str]] = {name: set() for name in names}
         self._unread = b""
         order = {
@@ -167,12 +170,13 @@ class Clients:
         self._process.stdout.close()
         self._process.wait(PATIENCE_S)
         self.reports = json.loads(last)
-        gaps = {"publishes": 0, "longest_ns": 0} | self.reports[GAPS]  # unless it was ended
+        gaps = dict.fromkeys(("publishes", *TIMES.values()), 0) | self.reports[GAPS]  # unless it was ended
         clients = [report for name, report in self.reports.items() if name != GAPS]
         sums = [sum(report.get(column, 0) for report in clients) for column in COLUMNS]
         _table.append(
             f"{self.fault:52}"
-            + "".join(f"{value:10}" for value in (*sums, gaps["publishes"], gaps["longest_ns"] // 1_000_000))
+            + "".join(f"{value:10}" for value in (*sums, gaps["publishes"]))
+            + "".join(f"{gaps[name] // 1_000_000:10}" for name in TIMES.values())
         )
         if kind is not None:
             return
@@ -184,8 +188,7 @@ class Clients:
                     report
                 )
         assert gaps["zeros"] == 0
-        if not self._may_be_dead:
-            assert gaps["longest_ns"] < LONGEST_GAP_S * SECOND_NS
+        assert 0 < gaps["longest_ns"] < LONGEST_GAP_S * SECOND_NS, gaps
 
     def seen(self) -> set[str]:
         """Every status that every client with a context of its own has seen."""
@@ -222,6 +225,29 @@ def fade(daemon: Daemon, clients: Clients, begin: Callable[[], Callable[[], obje
         end()
         daemon.wait_for(SYNCHRONIZED)
     raise AssertionError("the clients never saw FREE_RUNNING")
+
+
+def test_a_daemon_that_hangs_is_told_from_one_that_is_dead(pair: ServerAndClient, run_dir: Path) -> None:
+    watch, writer = GapWatch(), Writer(run_dir)
+
+    def look() -> GapWatch:
+        watch.look(int.from_bytes((run_dir / "shm0").read_bytes()[14:16], sys.byteorder), writer.pid())
+        return watch
+
+    def look_until(is_found: Callable[[GapWatch], bool]) -> None:
+        assert wait_until(lambda: is_found(look()), timeout_s=PATIENCE_S, interval_s=LOOK_INTERVAL_S)
+
+    with start(run_dir, pair.client.socket_path, *FAST) as daemon:
+        daemon.wait_for(SYNCHRONIZED)
+        os.kill(daemon.pid, signal.SIGSTOP)
+        look_until(lambda watch: watch.longest_ns > LONGEST_GAP_S * SECOND_NS)
+        assert watch.longest_dead_ns == 0
+        daemon.kill()
+        hung_ns = look().longest_ns
+        look_until(lambda watch: watch.longest_dead_ns > LONGEST_GAP_S * SECOND_NS)
+        assert watch.longest_ns == hung_ns
+        with start(run_dir, pair.client.socket_path, *FAST):
+            look_until(lambda watch: writer.pid() is not None)
 
 
 # ------------------------------------------------------------------------------------------------ chronyd
@@ -608,7 +634,7 @@ def test_a_run_directory_that_is_full(pair: ServerAndClient, run_dir: Path, c_ad
         with namespace.daemon(pair.client.socket_path, *FAST) as daemon:
             daemon.wait_for(SYNCHRONIZED)
             truth = truth_of(pair.reference)
-            with Clients("run directory full", there, c_adapter, truth, may_be_dead=True) as clients:
+            with Clients("run directory full", there, c_adapter, truth) as clients:
                 fill(there)
                 os.kill(daemon.pid, signal.SIGUSR1)  # what it keeps of a disruption finds no room
                 daemon.wait_for(DISRUPTED)
@@ -632,7 +658,7 @@ def test_a_run_directory_that_is_read_only(pair: ServerAndClient, run_dir: Path,
             daemon.wait_for(SYNCHRONIZED)
             daemon.kill()
         truth = truth_of(pair.reference)
-        with Clients("run directory read-only", there, c_adapter, truth, may_be_dead=True) as clients:
+        with Clients("run directory read-only", there, c_adapter, truth) as clients:
             namespace.run("mount", "-o", "remount,ro", str(run_dir))
             with namespace.daemon(pair.client.socket_path, *FAST) as daemon:
                 assert daemon.wait(PATIENCE_S) == 1
@@ -674,7 +700,7 @@ def _make_segments_anew(
     with start(run_dir, pair.client.socket_path, *FAST) as daemon:
         daemon.wait_for(SYNCHRONIZED)
         truth = truth_of(pair.reference)
-        with Clients(f"run directory {fault}", run_dir, c_adapter, truth, may_be_dead=True) as clients:
+        with Clients(f"run directory {fault}", run_dir, c_adapter, truth) as clients:
             old = (run_dir / "shm0").stat().st_ino
             if fault == "removed":
                 with (run_dir / "shm0").open("rb", buffering=0) as segment:
@@ -805,12 +831,10 @@ def test_the_generation_begins_again(pair: ServerAndClient, run_dir: Path, c_ada
     for name in ("shm", "shm0"):
         with (run_dir / name).open("r+b") as segment:
             segment.seek(14)
-            segment.write((65_520).to_bytes(2, sys.byteorder))
+            segment.write((65_528).to_bytes(2, sys.byteorder))
     with (
-        Clients(
-            "the 16-bit generation wraps", run_dir, c_adapter, truth_of(pair.reference), may_be_dead=True
-        ) as clients,
-        start(run_dir, pair.client.socket_path, "--poll-interval", "0.1") as daemon,
+        Clients("the 16-bit generation wraps", run_dir, c_adapter, truth_of(pair.reference)) as clients,
+        start(run_dir, pair.client.socket_path, *FAST) as daemon,
     ):
         assert wait_until(lambda: daemon.layout_2().generation < 1000, timeout_s=PATIENCE_S)
         time.sleep(1)
@@ -822,7 +846,7 @@ def test_a_death_within_an_update(pair: ServerAndClient, run_dir: Path, c_adapte
     with start(run_dir, pair.client.socket_path, *FAST) as daemon:
         daemon.wait_for(SYNCHRONIZED)
         left = daemon.layout_2()
-        with Clients("death within an update", run_dir, c_adapter, truth, may_be_dead=True) as clients:
+        with Clients("death within an update", run_dir, c_adapter, truth) as clients:
             daemon.kill()
             # What a random moment hardly ever hits: the generation is odd, and half of the record is another one's.
             for name in ("shm", "shm0"):
@@ -846,8 +870,7 @@ def test_a_death_within_an_update(pair: ServerAndClient, run_dir: Path, c_adapte
 
 def test_kills_at_random_moments(pair: ServerAndClient, run_dir: Path, c_adapter: str) -> None:
     rng, odd_count, published_count = random.Random(5), 0, 0
-    options = ("--poll-interval", "0.1")
-    with start(run_dir, pair.client.socket_path, *options) as first:
+    with start(run_dir, pair.client.socket_path, *FAST) as first:
         first.wait_for(SYNCHRONIZED)
     segment = (run_dir / "shm0").open("rb", buffering=0)
     inode = os.fstat(segment.fileno()).st_ino
@@ -863,12 +886,11 @@ def test_kills_at_random_moments(pair: ServerAndClient, run_dir: Path, c_adapter
             c_adapter,
             truth_of(pair.reference),
             pause_s=0,
-            may_be_dead=True,
         ),
     ):
         for _ in range(KILLS_COUNT):
             before = generation()
-            with start(run_dir, pair.client.socket_path, *options) as daemon:
+            with start(run_dir, pair.client.socket_path, *FAST) as daemon:
                 # Half of the time from its start on, half of it from its first publish on: an update takes less than a
                 # microsecond, everything around it a hundred times as long.
                 if rng.random() < 0.5:
@@ -882,7 +904,7 @@ def test_kills_at_random_moments(pair: ServerAndClient, run_dir: Path, c_adapter
             published_count += generation() != before
             odd_count += generation() % 2
             (run_dir.parent / "daemon.log").unlink()
-        with start(run_dir, pair.client.socket_path, *options) as last:
+        with start(run_dir, pair.client.socket_path, *FAST) as last:
             as_of = last.layout_2().as_of_sec
             assert wait_until(lambda: last.layout_2().as_of_sec > as_of, timeout_s=PATIENCE_S), last.log()
             last.wait_for(SYNCHRONIZED)
@@ -968,9 +990,7 @@ def test_many_cycles_take_no_more_memory_nor_descriptors(
     ):
         daemon.wait_for(SYNCHRONIZED)
         # What the clients are told to read at belongs to the daemon's clock, so that nothing is asked live.
-        with Clients(
-            f"{CYCLES_COUNT} accelerated cycles", run_dir, c_adapter, None, may_be_dead=True
-        ) as clients:
+        with Clients(f"{CYCLES_COUNT} accelerated cycles", run_dir, c_adapter, None) as clients:
             assert wait_until(lambda: chronyd.answers_count >= warm_count, timeout_s=300), daemon.log()
             own_kib, descriptors_count = used(daemon)
             assert wait_until(lambda: chronyd.answers_count >= CYCLES_COUNT, timeout_s=900), daemon.log()

@@ -100,10 +100,10 @@ class Gaps:
 
     def _watch(self) -> None:
         with (self._daemon.run_dir / "shm0").open("rb", buffering=0) as segment:
-            watch = GapWatch(self._daemon.pid, None)
+            watch = GapWatch()
             while not self._stop.is_set():
                 generation = int.from_bytes(os.pread(segment.fileno(), 2, 14), sys.byteorder)
-                watch.look(generation, lambda: self._daemon.pid)
+                watch.look(generation, self._daemon.pid)
                 self.publishes_count = watch.changes_count
                 time.sleep(LOOK_INTERVAL_S)
             self.longest_s = watch.longest_ns / SECOND_NS

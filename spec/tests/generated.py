@@ -6,6 +6,10 @@ import types
 from pathlib import Path
 from typing import Any
 
+from clockbound_spec import candm
+from clockbound_spec.emit import python
+from clockbound_spec.model import plain
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -19,3 +23,14 @@ def module_from_file(path: str) -> Any:
     """The module at `path`, from the root of the repository; by path, so that nothing must be installed."""
     file = ROOT / path
     return module_from_text(file.read_text(encoding="utf-8"), path)
+
+
+def module_of_messages() -> Any:
+    """All of chronyd's messages, those too that the daemon doesn't speak."""
+    text = python.module(
+        "Messages.",
+        enumerations=candm.ENUMERATIONS,
+        limits=candm.NUMBERS,
+        layouts=tuple(plain(layout) for layout in candm.LAYOUTS),
+    )
+    return module_from_text(text, "messages")

@@ -25,10 +25,10 @@ from typing import Any
 import pytest
 from clockbound_spec import candm
 from clockbound_spec.declare import Layout
-from generated import module_from_file
+from generated import module_of_messages
 from wire import float_value, parse
 
-CANDM = module_from_file("daemon/src/clockbound_daemon/_candm.py")
+CANDM = module_of_messages()
 SEQUENCE = 0x1234ABCD
 START_TIMEOUT_S = 60
 

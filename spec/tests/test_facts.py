@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from clockbound_spec import candm, segment, vmclock
 from clockbound_spec.declare import Layout
-from generated import module_from_file
+from generated import module_from_file, module_of_messages
 from wire import leaves
 
 WRITER = module_from_file("daemon/src/clockbound_daemon/_layout.py")
-CANDM = module_from_file("daemon/src/clockbound_daemon/_candm.py")
+CANDM = module_of_messages()
 
 little_endian_machine = pytest.mark.skipif(
     sys.byteorder != "little", reason="the dumps are from a little-endian machine"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from clockbound_spec import candm, segment, vmclock
 from clockbound_spec.declare import FLOAT_FRACTION_BITS, Between, Layout, OneOf
-from generated import ROOT, module_from_file
+from generated import ROOT, module_from_file, module_of_messages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import Leaf, build, float_value, parse, record_leaves, values
@@ -17,9 +17,12 @@ from wire import Leaf, build, float_value, parse, record_leaves, values
 READER = module_from_file("clients/python/src/clockbound_client/_layout.py")
 WRITER = module_from_file("daemon/src/clockbound_daemon/_layout.py")
 CANDM = module_from_file("daemon/src/clockbound_daemon/_candm.py")
+MESSAGES = module_of_messages()
 
 PAGES = (*segment.LAYOUTS, *vmclock.LAYOUTS)
-WITH_WRITERS = [(layout, WRITER) for layout in PAGES] + [(layout, CANDM) for layout in candm.LAYOUTS]
+WITH_WRITERS = [(layout, WRITER) for layout in PAGES] + [
+    (layout, CANDM if layout in candm.DAEMON_LAYOUTS else MESSAGES) for layout in candm.LAYOUTS
+]
 WITH_READERS = [*WITH_WRITERS, *((layout, READER) for layout in PAGES)]
 
 each_writer = pytest.mark.parametrize(

@@ -355,6 +355,52 @@ def test_a_replaced_file_is_looked_for_once_a_second_at_most(impl: Any, write: A
     assert interval.error_bound_ns == 1_300_000
 
 
+#: What makes a young segment give no interval at 101 s.
+WITHOUT_INTERVAL = {
+    "malformed as_of": ({"as_of": {"sec": 100, "nsec": 10**9}}, cb.SegmentMalformedError),
+    "negative bound": ({"bound_ns": -1}, cb.SegmentMalformedError),
+    "as_of in the future": ({"as_of": {"sec": 102, "nsec": 0}}, cb.CausalityBreachError),
+}
+
+
+@pytest.mark.parametrize("layout", [1, 2])
+@pytest.mark.parametrize("name", WITHOUT_INTERVAL)
+def test_a_replaced_file_is_followed_where_the_old_one_gives_no_interval(
+    impl: Any, write: Any, layout: int, name: str
+) -> None:
+    changes, _ = WITHOUT_INTERVAL[name]
+    with impl.ClockBoundClient(write(segment_bytes(layout, **changes))) as client:
+        write(segment_bytes(layout, bound_ns=2_000_000))
+        expect(client, 101 * S, 2_050_000, SYNCHRONIZED)
+
+
+def test_without_an_interval_another_file_is_looked_for_once_a_second_at_most(impl: Any, write: Any) -> None:
+    for _ in range(ATTEMPTS_COUNT):
+        moved = []
+        clients = []
+        begun_s = time.monotonic()
+        for name, (changes, error) in WITHOUT_INTERVAL.items():
+            clients.append(impl.ClockBoundClient(write(segment_bytes(**changes), name)))
+            with pytest.raises(error):  # looks, and finds the same file
+                clients[-1].now_at(REALTIME_NS, 101 * S)
+            write(segment_bytes(bound_ns=2_000_000), name)
+            try:
+                clients[-1].now_at(REALTIME_NS, 101 * S)
+                moved.append(name)
+            except error:
+                pass
+        # Otherwise the machine held this up, and they may have looked again.
+        in_time = time.monotonic() - begun_s < 1
+        time.sleep(1.02)
+        for client in clients:
+            expect(client, 101 * S, 2_050_000, SYNCHRONIZED)
+            client.close()
+        if in_time:
+            break
+    assert in_time
+    assert moved == []
+
+
 def test_a_file_replaced_by_rubbish_is_not_followed(impl: Any, write: Any) -> None:
     with impl.ClockBoundClient(write(segment_bytes())) as client:
         write(b"rubbish")

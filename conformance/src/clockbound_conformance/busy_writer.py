@@ -16,11 +16,12 @@ import threading
 import time
 from typing import Literal
 
+from clockbound_conformance.units import SECOND_NS
+
 GENERATION = slice(14, 16)
 AS_OF = slice(16, 32)
 VOID_AFTER = slice(32, 48)
 BODY_AT = 16
-SECOND_NS = 1_000_000_000
 RESTS_COUNT = 30
 UPDATES_COUNT = 64  # between two looks at the input
 

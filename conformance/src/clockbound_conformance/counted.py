@@ -11,8 +11,8 @@ from __future__ import annotations
 import struct
 
 from clockbound_conformance.segment_bytes import MAGIC_0, MAGIC_1, SIZE_BYTES, ByteOrder
+from clockbound_conformance.units import SECOND_NS
 
-SECOND_NS = 1_000_000_000
 REALTIME_NS = 1_700_000_000 * SECOND_NS
 MONOTONIC_S, MONOTONIC_REST_NS = 9_999, 999_999_000
 MONOTONIC_NS = MONOTONIC_S * SECOND_NS + MONOTONIC_REST_NS

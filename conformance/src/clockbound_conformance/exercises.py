@@ -21,7 +21,6 @@ from clockbound_conformance.config import AdapterConfig, UsageError, load_adapte
 from clockbound_conformance.processes import LabError, unwinding_on_signals
 from clockbound_conformance.runner import HarnessError
 
-SECOND_NS = 1_000_000_000
 #: The daemon's own way to publish.
 PUBLISH = "clockbound_client._core:publish"
 

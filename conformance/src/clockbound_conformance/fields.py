@@ -12,6 +12,7 @@ from typing import Any
 
 from clockbound_conformance import files
 from clockbound_conformance.segment_bytes import ByteOrder
+from clockbound_conformance.units import SECOND_NS
 
 LAYOUT_NAMES = {1: "segment_v1", 2: "segment_v2"}
 VMCLOCK_NAME = "vmclock"
@@ -79,7 +80,7 @@ def as_of_ns(data: bytes, byte_order: ByteOrder, layout: int) -> int | None:
     if len(data) < rest.stop:
         return None
     whole_s = int.from_bytes(data[seconds], byte_order, signed=True)
-    return whole_s * 10**9 + int.from_bytes(data[rest], byte_order, signed=True)
+    return whole_s * SECOND_NS + int.from_bytes(data[rest], byte_order, signed=True)
 
 
 def _place(layout: dict[str, Any], name: str) -> slice:

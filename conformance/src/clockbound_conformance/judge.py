@@ -8,8 +8,7 @@ from math import ceil
 from typing import Any
 
 from clockbound_conformance.answers import Answer, Interval, Refusal, Unsupported
-
-SECOND_NS = 1_000_000_000
+from clockbound_conformance.units import SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)

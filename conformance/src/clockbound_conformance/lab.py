@@ -36,8 +36,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from clockbound_conformance.processes import LabError, ManagedProcess, find_program, wait_until
-
-NANOSECONDS_PER_SECOND = 1_000_000_000
+from clockbound_conformance.units import SECOND_NS
 
 CHRONY_USERS = ("_chrony", "chrony")  # Debian's name, then everybody else's
 INSTALL_CHRONY = (
@@ -442,7 +441,7 @@ class ReferenceClock:
     def error_ns(self, realtime_ns: int) -> int:
         """How far the system clock is behind the truth when it shows ``realtime_ns`` (rounded down)."""
         since_epoch_ns = realtime_ns - self.epoch_realtime_ns
-        return self.offset_ns + self.rate_ppb * since_epoch_ns // NANOSECONDS_PER_SECOND
+        return self.offset_ns + self.rate_ppb * since_epoch_ns // SECOND_NS
 
     def truth_ns(self, realtime_ns: int) -> int:
         """True time (ns since 1970) at the moment when the system clock shows ``realtime_ns``."""
@@ -458,10 +457,10 @@ class ReferenceClock:
 
     def sample(self, realtime_ns: int) -> bytes:
         """The datagram for the moment at which the system clock showed ``realtime_ns``."""
-        seconds, rest_ns = divmod(realtime_ns, NANOSECONDS_PER_SECOND)
+        seconds, rest_ns = divmod(realtime_ns, SECOND_NS)
         microseconds = rest_ns // 1000
         # The sample's time has no nanoseconds, so the offset must be the one of the microsecond that is named.
-        named_ns = seconds * NANOSECONDS_PER_SECOND + microseconds * 1000
+        named_ns = seconds * SECOND_NS + microseconds * 1000
         return self.SAMPLE.pack(seconds, microseconds, self.error_ns(named_ns) / 1e9, 0, 0, 0, self.MAGIC)
 
     def _run(self) -> None:

@@ -39,6 +39,7 @@ from clockbound_conformance.segment_bytes import (
     UNKNOWN,
     vmclock,
 )
+from clockbound_conformance.units import SECOND_NS
 
 OFFSET_NS = 1_000_000
 RATE_PPB = 20_000
@@ -47,7 +48,6 @@ POLL_INTERVAL_S = 0.25
 #: File of each layout.
 NAMES = {1: "shm", 2: "shm0"}
 
-SECOND_NS = 1_000_000_000
 #: What the daemon and chronyd may take for a step. Only a fault takes so long.
 STEP_TIMEOUT_S = 60.0
 #: Rounds of questions after a step has come to its end.

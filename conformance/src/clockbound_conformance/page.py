@@ -22,6 +22,7 @@ from clockbound_conformance.fields import Drawing
 from clockbound_conformance.report import printable
 from clockbound_conformance.results import Client, Record, Results
 from clockbound_conformance.runner import FAILED, OUTCOMES
+from clockbound_conformance.units import SECOND_NS
 
 MANY_FAILURES_COUNT = 20
 SHOWN_LINES_COUNT = 200  # where more failed, the lines of wrong answers would be a third of the page
@@ -702,7 +703,7 @@ def _readings(step: Record, as_of_ns: int | None) -> Element | None:
 
 
 def _utc(realtime_ns: int) -> str:
-    seconds, rest_ns = divmod(realtime_ns, 10**9)
+    seconds, rest_ns = divmod(realtime_ns, SECOND_NS)
     moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=seconds)
     return f"{moment:%Y-%m-%d %H:%M:%S}.{rest_ns:09d} UTC"
 
@@ -805,7 +806,7 @@ def _said(answer: Record) -> Element:
 def _duration(duration_ns: int) -> str:
     if duration_ns < 10**6:
         return f"{duration_ns / 1e3:.0f} \u00b5s"
-    if duration_ns < 10**9:
+    if duration_ns < SECOND_NS:
         return f"{duration_ns / 1e6:.1f} ms"
     return f"{duration_ns / 1e9:.1f} s"
 

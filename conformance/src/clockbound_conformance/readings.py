@@ -15,10 +15,10 @@ from pathlib import Path
 from clockbound_conformance import oracle
 from clockbound_conformance.adapter import Adapter
 from clockbound_conformance.answers import Answer, Interval
+from clockbound_conformance.units import SECOND_NS
 
 ATTEMPTS_COUNT = 20
 RETRY_INTERVAL_S = 0.005
-SECOND_NS = 1_000_000_000
 
 Truth = Callable[[int], int]
 """Gives true time (ns) at the moment when the system clock shows the argument (ns)."""

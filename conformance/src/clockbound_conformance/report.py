@@ -22,9 +22,9 @@ from clockbound_conformance.adapter import Hello
 from clockbound_conformance.config import AdapterConfig
 from clockbound_conformance.runner import FAILED, OUTCOMES, Result, Summary
 from clockbound_conformance.segment_bytes import ByteOrder
+from clockbound_conformance.units import SECOND_NS
 from clockbound_conformance.vectors import Collection, Step, Vector
 
-SECOND_NS = 1_000_000_000
 SHOWN_FAILURES_COUNT = 10
 BAR_CHARACTERS = 30
 USUAL_COLUMNS = 80

@@ -32,6 +32,7 @@ from clockbound_conformance.adapter import (
 from clockbound_conformance.answers import Answer, Refusal, Unsupported
 from clockbound_conformance.config import AdapterConfig, KnownFailures
 from clockbound_conformance.segment_bytes import ByteOrder
+from clockbound_conformance.units import SECOND_NS
 from clockbound_conformance.vectors import Step, Vector, page_of, segment_of
 
 OUTCOMES = (
@@ -52,7 +53,6 @@ FAILED = ("wrong", *BROKEN, "slow", "not-run", "unexpected-pass")
 ATTEMPTS_COUNT = 3  # at a vector that proves something only in time
 GIVE_UP_COUNT = 5  # broken vectors in a row
 WRITER_TIMEOUT_S = 30.0
-SECOND_NS = 1_000_000_000
 INT64_MAX = 2**63 - 1
 AS_OF_AT, AS_OF_END, VOID_AFTER_END = 16, 32, 48
 

@@ -29,10 +29,10 @@ from clockbound_conformance.adapter import (
 from clockbound_conformance.answers import Answer, Interval, Refusal, Unsupported
 from clockbound_conformance.config import AdapterConfig
 from clockbound_conformance.segment_bytes import segment, vmclock
+from clockbound_conformance.units import SECOND_NS
 
-S = 1_000_000_000
 REALTIME_NS = 1_700_000_000_123_456_789
-MONOTONIC_NS = 1001 * S
+MONOTONIC_NS = 1001 * SECOND_NS
 SMOKE_TIMEOUT_S = 5.0
 
 
@@ -112,7 +112,7 @@ def _cause(right: Answer, got: Answer, realtime_ns: int) -> str:
         return ""
     if (got.earliest_ns, got.latest_ns) == (right.latest_ns, right.earliest_ns):
         return "; earliest and latest are exchanged"
-    for factor, unit in ((1_000, "microseconds"), (1_000_000, "milliseconds"), (S, "seconds")):
+    for factor, unit in ((1_000, "microseconds"), (1_000_000, "milliseconds"), (SECOND_NS, "seconds")):
         if abs(got.earliest_ns * factor - right.earliest_ns) <= factor:
             return f"; the ends are in {unit}, and must be in nanoseconds"
     if abs(got.earliest_ns - right.earliest_ns) < 1000 and got.earliest_ns % 1000 == 0:
@@ -120,7 +120,7 @@ def _cause(right: Answer, got: Answer, realtime_ns: int) -> str:
     if abs(got.earliest_ns - right.earliest_ns) < 1000 and got.earliest_ns == int(float(got.earliest_ns)):
         return "; the ends went through a double, which has only 53 bits"
     middle_ns = (got.earliest_ns + got.latest_ns) // 2
-    if abs(middle_ns - time.time_ns()) < 3600 * S:
+    if abs(middle_ns - time.time_ns()) < 3600 * SECOND_NS:
         return "; the adapter read the clocks itself, where compute gives the readings"
     if middle_ns == realtime_ns:
         return "; the middle is right, so it is the client's bound that differs"
@@ -162,7 +162,9 @@ def _large(stage: Stage) -> None:
 
 
 def _negative(stage: Stage) -> None:
-    stage.expect(stage.put(_layouts(stage)[0], as_of=(-5, 0), void_after=(-1, 0)), monotonic_ns=-4 * S)
+    stage.expect(
+        stage.put(_layouts(stage)[0], as_of=(-5, 0), void_after=(-1, 0)), monotonic_ns=-4 * SECOND_NS
+    )
 
 
 def _no_file(stage: Stage) -> None:
@@ -261,14 +263,14 @@ def _repeat(stage: Stage) -> None:
 
 
 def _now(stage: Stage) -> None:
-    seconds, rest_ns = divmod(time.monotonic_ns(), S)
+    seconds, rest_ns = divmod(time.monotonic_ns(), SECOND_NS)
     stage.put(
         _layouts(stage)[0], as_of=(seconds, rest_ns), void_after=(seconds + 1000, 0), max_drift_ppb=1_000
     )
     before_ns, before_monotonic_ns = time.time_ns(), time.monotonic_ns()
     answer = _supported(stage.adapter.now(stage.segment))
     window = judge.Window(
-        before_ns, before_monotonic_ns, time.monotonic_ns(), time.time_ns(), seconds * S + rest_ns
+        before_ns, before_monotonic_ns, time.monotonic_ns(), time.time_ns(), seconds * SECOND_NS + rest_ns
     )
     expected = {"bound_ns": "1000000", "max_drift_ppb": "1000", "status": "SYNCHRONIZED"}
     if words := judge.live_difference(expected, answer, window):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from clockbound_conformance.answers import Answer, Interval, Refusal
 from clockbound_conformance.readings import Reading, Truth
+from clockbound_conformance.units import SECOND_NS
 
 _BOLD, _GREEN, _YELLOW, _RED, _RESET = "\x1b[1m", "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[0m"
 _STATUS_COLOURS = {"SYNCHRONIZED": _GREEN, "FREE_RUNNING": _YELLOW}
@@ -17,7 +18,7 @@ WIDTH_COLUMNS = 16
 STATUS_COLUMNS = 14
 AGE_COLUMNS = 9
 
-YEAR_NS = 31_557_600 * 10**9  # a Julian year
+YEAR_NS = 31_557_600 * SECOND_NS  # a Julian year
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,6 @@ def microseconds(time_ns: int) -> str:
 
 def clock_time(realtime_ns: int) -> str:
     """The time of day, UTC, to the millisecond (rounded down: it is a label, not a measurement)."""
-    seconds, rest_ns = divmod(realtime_ns, 1_000_000_000)
+    seconds, rest_ns = divmod(realtime_ns, SECOND_NS)
     moment = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
     return f"{moment:%H:%M:%S}.{rest_ns // 1_000_000:03d}"

@@ -79,6 +79,8 @@ FAULTS = {
     "reopens-at-grace": "looks for another file at an age of exactly 5 s",
     "reopens-late": "looks for another file at an age beyond 6 s",
     "reopens-without-pause": "looks for another file for each answer while the snapshot is old",
+    "stays-where-malformed": "looks at the age alone for another file, also while the segment is malformed",
+    "stays-where-breaching": "looks at the age alone for another file, also while as_of is in the future",
     "fails-where-replaced-uninitialised": "fails where the path names something that is no segment",
     "fails-where-replaced-malformed": "fails where the path names a malformed segment",
     "fails-where-replaced-unknown": "fails where the path names a segment of an unknown version",
@@ -572,15 +574,31 @@ class Reader:
                     monotonic_ns = time.clock_gettime_ns(CLOCK_MONOTONIC_COARSE)
                 if self.wrong("realtime-as-monotonic"):
                     monotonic_ns = realtime_ns
-            if moved or (found is not None and not self.is_old(found, monotonic_ns)):
-                break
-            if not self.reopen():
+            assert realtime_ns is not None
+            answer, refused = None, None
+            try:
+                answer = self.answer(found, realtime_ns, monotonic_ns)
+            except Refused as failed:
+                refused = failed
+            if moved or not self.looks(found, refused, monotonic_ns) or not self.reopen():
                 break
             moved = True
-        assert realtime_ns is not None
-        if self.wrong("zero-width-in-update") and found is None:
-            return realtime_ns, realtime_ns, "UNKNOWN"
+        if answer is None:
+            assert refused is not None
+            raise refused
+        self.answered = answer
+        if self.wrong("answers-never-go-back"):
+            earliest_ns, latest_ns, status = answer
+            self.latest_ns = max(self.latest_ns, latest_ns)
+            return earliest_ns, self.latest_ns, status
+        return answer
+
+    def answer(
+        self, found: dict[str, int] | None, realtime_ns: int, monotonic_ns: int
+    ) -> tuple[int, int, str]:
         if found is None:
+            if self.wrong("zero-width-in-update"):
+                return realtime_ns, realtime_ns, "UNKNOWN"
             raise Refused("SEGMENT_NOT_INITIALIZED")
         if (
             self.wrong("frozen-answer")
@@ -588,12 +606,17 @@ class Reader:
             and not self.is_stable(self.generation())
         ):
             return self.answered
-        self.answered = self.interval(found, realtime_ns, monotonic_ns)
-        if self.wrong("answers-never-go-back"):
-            earliest_ns, latest_ns, status = self.answered
-            self.latest_ns = max(self.latest_ns, latest_ns)
-            return earliest_ns, self.latest_ns, status
-        return self.answered
+        return self.interval(found, realtime_ns, monotonic_ns)
+
+    def looks(self, found: dict[str, int] | None, refused: Refused | None, monotonic_ns: int) -> bool:
+        """Whether to look for another file, after what followed from this snapshot."""
+        staying = {
+            "SEGMENT_MALFORMED": "stays-where-malformed",
+            "CAUSALITY_BREACH": "stays-where-breaching",
+        }.get(str(refused), "")
+        if found is None or (refused is not None and not (staying and self.wrong(staying))):
+            return True
+        return self.is_old(found, monotonic_ns)
 
     def is_old(self, found: dict[str, int], monotonic_ns: int) -> bool:
         age_ns = monotonic_ns - found["as_of_sec"] * S - found["as_of_nsec"]

@@ -25,6 +25,7 @@ from clockbound_daemon.signals import Signals
 from clockbound_daemon.status import SYNCHRONISED, Recovery, State
 from clockbound_daemon.vmclock import BusyPageError, NoPageError, VmclockError, VmclockPage
 
+#: However long the poll interval is. Where it is shorter, there is a publish a poll.
 PUBLISH_INTERVAL_NS = NANOSECONDS_PER_SECOND
 #: A publish that is due with a poll waits this long for the answer, so that mostly one does for both.
 ANSWER_ALLOWANCE_NS = 50_000_000
@@ -161,10 +162,11 @@ class Service:
 
         now_ns = self._clock.monotonic_ns()
         self._reply_timeout_ns = min(REPLY_TIMEOUT_NS, poll_interval_ns)
+        self._publish_interval_ns = min(PUBLISH_INTERVAL_NS, poll_interval_ns)
         self._reply_deadline_ns = now_ns
         self._next_poll_ns = now_ns
         self._next_burst_ns, self._burst_interval_ns = now_ns, BURST_AGAIN_NS
-        self._next_publish_ns = now_ns + PUBLISH_INTERVAL_NS + ANSWER_ALLOWANCE_NS
+        self._next_publish_ns = now_ns + self._publish_interval_ns + ANSWER_ALLOWANCE_NS
         self._next_tell_ns = now_ns
         self._next_look_ns = now_ns
 
@@ -208,7 +210,12 @@ class Service:
         self._max_drift_ppb = max(self._max_drift_ppb, max_drift_ppb)
         self._poll_interval_ns = self.figures.poll_interval_ns = poll_interval_ns
         self._reply_timeout_ns = min(REPLY_TIMEOUT_NS, poll_interval_ns)
-        self._next_poll_ns = min(self._next_poll_ns, self._clock.monotonic_ns() + poll_interval_ns)
+        self._publish_interval_ns = min(PUBLISH_INTERVAL_NS, poll_interval_ns)
+        now_ns = self._clock.monotonic_ns()
+        self._next_poll_ns = min(self._next_poll_ns, now_ns + poll_interval_ns)
+        self._next_publish_ns = min(
+            self._next_publish_ns, now_ns + self._publish_interval_ns + ANSWER_ALLOWANCE_NS
+        )
 
     def close(self) -> None:
         """Ask chronyd nothing more."""
@@ -578,10 +585,10 @@ class Service:
         if self._outside is not None and self._outside.is_watching:
             self._outside.published(now_ns)
         if now_ns >= self._next_publish_ns:
-            self._next_publish_ns = _after(now_ns, self._next_publish_ns, PUBLISH_INTERVAL_NS)
+            self._next_publish_ns = _after(now_ns, self._next_publish_ns, self._publish_interval_ns)
         else:
-            # By then the next poll's answer is there, mostly: at 1 Hz one publish does for both.
-            self._next_publish_ns = now_ns + PUBLISH_INTERVAL_NS + ANSWER_ALLOWANCE_NS
+            # By then the next poll's answer is there, mostly: one publish does for both.
+            self._next_publish_ns = now_ns + self._publish_interval_ns + ANSWER_ALLOWANCE_NS
 
     def _next_deadline_ns(self) -> int:
         asks_ns = self._reply_deadline_ns if self._client.waiting else self._next_poll_ns

@@ -88,8 +88,8 @@ def judge(
         return Verdict(
             ClockStatus.UNKNOWN,
             "local-reference",
-            "chronyd follows nothing but its own clock (reference id 7F7F0101), so that its error is unknown; "
-            "give it a source, or start with --trust-local-reference if this clock is the reference",
+            f"chronyd follows nothing but its own clock (reference id {LOCAL_REFERENCE_ID:08X}), so that its error is "
+            "unknown; give it a source, or start with --trust-local-reference if this clock is the reference",
         )
     if sample.leap_status == CandmLeap.UNSYNCHRONISED:
         return Verdict(

@@ -149,6 +149,8 @@ FAMILY = Enumeration(
 )
 
 ENUMERATIONS = (COMMAND, REPLY, STATUS, LEAP, SOURCE_STATE, SOURCE_MODE, FAMILY)
+#: Those of what the daemon itself says and hears. It has to start fast, so it gets no others.
+DAEMON_ENUMERATIONS = (COMMAND, REPLY, STATUS, LEAP, FAMILY)
 
 
 class _By:
@@ -448,13 +450,17 @@ ACTIVITY_REPLY = Layout(
     meaning="Numbers of sources by state.",
 )
 
-LAYOUTS = (
+#: What the daemon itself says and hears.
+DAEMON_LAYOUTS = (
     REQUEST_HEADER,
     REPLY_HEADER,
     TRACKING_REQUEST,
     TRACKING_REPLY,
     RESET_SOURCES_REQUEST,
     BURST_REQUEST,
+)
+LAYOUTS = (
+    *DAEMON_LAYOUTS,
     N_SOURCES_REQUEST,
     N_SOURCES_REPLY,
     SOURCE_DATA_REQUEST,

@@ -71,8 +71,8 @@ OPENING_AND_READING = Chapter(
         ),
         _rule(
             "read.reopen",
-            "A context whose snapshot is older than {GRACE_NS} ns looks, at most once in {REOPEN_INTERVAL_NS} ns, "
-            "whether the path names another file, and moves to it.",
+            "A context whose snapshot is older than {GRACE_NS} ns or gives no interval, or that has none, looks, at most "
+            "once in {REOPEN_INTERVAL_NS} ns, whether the path names another file, and moves to it.",
         ),
         _rule("read.threads", "One context serves any number of threads with no lock in the read path."),
     ),

@@ -77,10 +77,10 @@ def targets(root: Path) -> dict[str, Renderer]:
             segment_module, "Layouts and vocabulary of the shared-memory segment, for its writer."
         ),
         "daemon/src/clockbound_daemon/_candm.py": lambda: python.module(
-            "Messages of chronyd's command protocol.",
-            enumerations=candm.ENUMERATIONS,
+            "Messages of chronyd's command protocol, as far as the daemon speaks it.",
+            enumerations=candm.DAEMON_ENUMERATIONS,
             limits=candm.NUMBERS,
-            layouts=MESSAGES,
+            layouts=tuple(plain(layout) for layout in candm.DAEMON_LAYOUTS),
         ),
         "conformance/src/clockbound_conformance/_vocabulary.py": lambda: python.module(
             "Words that adapters answer with.", enumerations=vocabulary.ENUMERATIONS

@@ -245,10 +245,7 @@ def unpack_crate(data: bytes | bytearray | memoryview) -> Crate:
     Raises struct.error when `data` is shorter.
     """
     values = _CRATE.unpack_from(data)
-    return Crate(
-        stock=values[1],
-        drift=values[2],
-    )
+    return Crate(*values[1:])
 
 
 def pack_crate(record: Crate) -> bytes:
@@ -285,10 +282,7 @@ def unpack_letter(data: bytes | bytearray | memoryview) -> Letter:
     Raises struct.error when `data` is shorter.
     """
     values = _LETTER.unpack_from(data)
-    return Letter(
-        stamp=values[0],
-        wish=values[1],
-    )
+    return Letter(*values[:2])
 
 
 def pack_letter(record: Letter) -> bytes:

@@ -291,18 +291,7 @@ def unpack_segment_v2(data: bytes | bytearray | memoryview) -> SegmentRecord:
     Raises struct.error when `data` is shorter.
     """
     values = _SEGMENT_V2.unpack_from(data)
-    return SegmentRecord(
-        generation=values[4],
-        as_of_sec=values[5],
-        as_of_nsec=values[6],
-        void_after_sec=values[7],
-        void_after_nsec=values[8],
-        bound_ns=values[9],
-        disruption_marker=values[10],
-        max_drift_ppb=values[11],
-        clock_status=values[12],
-        clock_disruption_support_enabled=values[13],
-    )
+    return SegmentRecord(*values[4:])
 
 
 def pack_segment_v2(record: SegmentRecord) -> bytes:

@@ -327,27 +327,29 @@ class ClockBoundClient(ClientBase):
                 monotonic_ns = _monotonic_ns()
             else:
                 realtime_ns, monotonic_ns = given_ns
-            if moved or (snapshot is not None and monotonic_ns - snapshot.as_of_ns <= GRACE_NS):
-                break
-            other = self._reopen(segment)
-            if other is None:
-                break
-            segment, moved = other, True
-        if snapshot is None:
-            raise error_from(
-                ErrorKind.SEGMENT_NOT_INITIALIZED,
-                self._path,
-                0,
-                "no consistent snapshot of the segment was ever seen",
-            )
-        marker = snapshot.disruption_marker
-        try:
-            # The page is looked at last, so that a disruption up to the clock readings is seen.
-            return interval_at(
-                snapshot, realtime_ns, monotonic_ns, marker is not None and self._is_disrupted(marker)
-            )
-        except Refused as refused:
-            raise error_from(refused.kind, self._path, 0, refused.detail) from None
+            interval = None
+            if snapshot is None:
+                kind = ErrorKind.SEGMENT_NOT_INITIALIZED
+                detail = "no consistent snapshot of the segment was ever seen"
+            else:
+                marker = snapshot.disruption_marker
+                try:
+                    # The page is looked at last, so that a disruption up to the clock readings is seen.
+                    interval = interval_at(
+                        snapshot, realtime_ns, monotonic_ns, marker is not None and self._is_disrupted(marker)
+                    )
+                except Refused as refused:
+                    kind, detail = refused.kind, refused.detail
+                else:
+                    if monotonic_ns - snapshot.as_of_ns <= GRACE_NS:
+                        return interval
+            other = None if moved else self._reopen(segment)
+            if other is not None:
+                segment, moved = other, True
+            elif interval is not None:
+                return interval
+            else:
+                raise error_from(kind, self._path, 0, detail)
 
     def _reopen(self, segment: _Segment) -> _Segment | None:
         """Rule read.reopen: moves to the file that the path names now. None if it is still the same."""

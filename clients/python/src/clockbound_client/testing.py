@@ -196,8 +196,8 @@ class ManualSegment:
     def remove(self) -> None:
         """Delete the file until the next `publish`: opening a client fails with ENOENT.
 
-        A client that is open keeps the file that it has, which only grows older; when it is older than 5 s the client
-        looks once a second whether a new one is there.
+        A client that is open keeps the file that it has, which only grows older; when it is older than 5 s, or gives no
+        interval, the client looks once a second whether a new one is there.
         """
         self._check_open()
         self.path.unlink(missing_ok=True)

@@ -41,10 +41,11 @@ def module(
     floats = any(field.encoding == "candm_float" for layout in layouts for field in layout.fields)
     if floats:
         lines += _FLOAT
-    for record in records(layouts):
+    by_name = {record.name: record for record in records(layouts)}
+    for record in by_name.values():
         lines += _record(record)
     for layout in layouts:
-        lines += _layout(layout)
+        lines += _layout(layout, by_name[layout.record])
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -132,7 +133,7 @@ def _format(layout: PlainLayout) -> str:
     return "".join(parts)
 
 
-def _layout(layout: PlainLayout) -> list[str]:
+def _layout(layout: PlainLayout, record: Record) -> list[str]:
     macro = layout.name.upper()
     lines = ["", "", *wrapped(f"{layout.title}. {layout.meaning} Byte order: {layout.byte_order}.", "# ")]
     lines.append(f"{macro}_SIZE_BYTES = {layout.size_bytes}")
@@ -142,7 +143,7 @@ def _layout(layout: PlainLayout) -> list[str]:
         if isinstance(field.valid, Exactly):
             lines.append(f"{macro}_{field.name.upper()} = {_constant(field.valid)}")
     lines += [f'_{macro} = Struct("{_format(layout)}")']
-    return lines + _unpack(layout) + _pack(layout) + _invalid(layout)
+    return lines + _unpack(layout, record) + _pack(layout) + _invalid(layout)
 
 
 def _constant(valid: Exactly) -> str:
@@ -151,31 +152,47 @@ def _constant(valid: Exactly) -> str:
     return number(valid.value)
 
 
-def _unpack(layout: PlainLayout) -> list[str]:
-    record = camel(layout.record)
-    lines = [
+def _unpack(layout: PlainLayout, record: Record) -> list[str]:
+    return [
         "",
         "",
-        f"def unpack_{layout.name}(data: bytes | bytearray | memoryview) -> {record}:",
+        f"def unpack_{layout.name}(data: bytes | bytearray | memoryview) -> {camel(record.name)}:",
         f'    """Read the first {layout.size_bytes} bytes of `data`. Constants are not compared, nor ranges checked.',
         "",
         "    Raises struct.error when `data` is shorter.",
         '    """',
+        f"    values = _{layout.name.upper()}.unpack_from(data)",
+        *_made(layout, record),
     ]
-    arguments, index = [], 0
+
+
+def _made(layout: PlainLayout, record: Record) -> list[str]:
+    """The statement that returns the record, made of `values`: all that the struct module found."""
+    taken: list[tuple[Field, int]] = []  # with the index of its first value
+    values_count = 0
     for field in layout.fields:
         if field.is_reserved:
-            continue
-        width = field.count if _is_array(field) else 1
+            continue  # the struct module skips it
         if field.in_record:
-            value = f"values[{index}:{index + width}]" if _is_array(field) else f"values[{index}]"
-            arguments.append(f"        {field.name}={value},")
-        index += width
+            taken.append((field, values_count))
+        values_count += field.count if _is_array(field) else 1
+    name, names = camel(record.name), [field.name for field, _ in taken]
+    first, end = taken[0][1], taken[-1][1] + 1
+    if (
+        names == [field.name for field in record.fields[: len(taken)]]
+        and [index for _, index in taken] == list(range(first, end))
+        and not any(_is_array(field) for field, _ in taken)
+    ):
+        # They follow each other as the record's fields do. Without names that costs less than half, and the daemon
+        # does it all the time.
+        piece = "" if end - first == values_count else f"[{first or ''}:{end if end < values_count else ''}]"
+        return [f"    return {name}(*values{piece})"]
     return [
-        *lines,
-        f"    values = _{layout.name.upper()}.unpack_from(data)",
-        f"    return {record}(",
-        *arguments,
+        f"    return {name}(",
+        *(
+            f"        {field.name}=values[{f'{index}:{index + field.count}' if _is_array(field) else index}],"
+            for field, index in taken
+        ),
         "    )",
     ]
 
