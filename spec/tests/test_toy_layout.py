@@ -101,7 +101,17 @@ POSTCARD = Layout(
     title="Postcard",
     meaning="Holds chronyd's float.",
 )
-LAYOUTS = (NATIVE, LITTLE, BIG, POSTCARD)
+PARCEL = Layout(
+    "parcel",
+    toy("sender", construct.Int16ub, 0),
+    toy("gap", construct.Int8ub, 2, Reserved(), "-"),
+    toy("seal", construct.Int8ub, 3, Exactly(9)),
+    toy("receiver", construct.Int16ub, 4),
+    size_bytes=6,
+    title="Parcel",
+    meaning="A constant parts what readers get.",
+)
+LAYOUTS = (NATIVE, LITTLE, BIG, POSTCARD, PARCEL)
 PLAIN = tuple(plain(layout) for layout in LAYOUTS)
 PYTHON = module_from_text(python.module("Toys.", enumerations=(GREETING,), layouts=PLAIN))
 
