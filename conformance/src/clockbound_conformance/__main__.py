@@ -157,6 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _said(words: object, status: int) -> int:
+    with contextlib.suppress(OSError):  # whoever read it may have gone
+        sys.stdout.flush()
     print(f"clockbound-conformance: {words}", file=sys.stderr)
     return status
 
@@ -260,6 +262,7 @@ def _list(options: argparse.Namespace) -> int:
     else:
         for vector in chosen:
             print(f"{vector.id:56} {', '.join(vector.rules):32} {vector.distinguishes}")
+        sys.stdout.flush()  # so that this comes last where both go to one file
         print(f"{len(chosen)} vectors", file=sys.stderr)
     return PASSED if chosen else FAILED
 
