@@ -109,6 +109,7 @@ def test_a_wrong_answer_is_called_wrong_and_explained(place: Place) -> None:
         result["outcome"],
         result["explanation"],
     ) == ("wrong", "latest_ns is 7 ns too early, so true time may lie after it")
+    assert "no vector was judged" not in place.out  # one was
     for words in (PLAIN, "bound.growth", "expected: interval", "got: interval", "question: {", "answer: {"):
         assert words in place.out
 

@@ -106,7 +106,7 @@ bool cb_segment_snapshot(const struct cb_segment *segment, int attempts, struct 
 {
     (void)attempts;
     use((size_t)(segment - segments));
-    snapshot->version = (uint16_t)(segment - segments);
+    snapshot->serial = (uint16_t)(segment - segments);
     return true;
 }
 
@@ -196,7 +196,7 @@ static void use_segment(void)
 {
     struct cb_snapshot snapshot;
     take(context(), &snapshot);
-    reach_mapping(snapshot.version);
+    reach_mapping(snapshot.serial);
 }
 
 static void use_segment_briefly(void)

@@ -38,7 +38,6 @@ void cb_snapshot_make(struct cb_snapshot *snapshot, uint16_t version, uint16_t s
         .max_drift_ppb = record->max_drift_ppb,
         .serial = serial,
         .generation = record->generation,
-        .version = version,
         .clock_status = (uint8_t)record->clock_status,
         .has_disruption_support = record->clock_disruption_support_enabled != 0,
         .is_in_range = is_in_range,

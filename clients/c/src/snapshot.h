@@ -17,7 +17,6 @@ struct cb_snapshot {
     uint32_t max_drift_ppb;
     uint16_t serial;     /* of the mapping that it was taken from */
     uint16_t generation; /* even */
-    uint16_t version;    /* layout version */
     uint8_t clock_status;
     bool has_disruption_support;
     bool is_in_range; /* bound.range; otherwise the times, the bound and the status mean nothing */

@@ -13,8 +13,7 @@ static void forget(void)
 
 static void keep(uint16_t serial, uint16_t generation, int64_t bound_ns)
 {
-    const struct cb_snapshot snapshot = {
-        .version = 2, .serial = serial, .generation = generation, .bound_ns = bound_ns};
+    const struct cb_snapshot snapshot = {.serial = serial, .generation = generation, .bound_ns = bound_ns};
     cb_last_good_keep(&last_good, &snapshot);
 }
 
@@ -104,7 +103,7 @@ static struct cb_last_good_pair pair;
 
 static void keep_in_pair(uint16_t serial, uint16_t generation, int64_t bound_ns)
 {
-    struct cb_snapshot snapshot = {.version = 2, .serial = serial};
+    struct cb_snapshot snapshot = {.serial = serial};
     snapshot.generation = generation;
     snapshot.bound_ns = bound_ns;
     cb_last_good_pair_keep(&pair, &snapshot);

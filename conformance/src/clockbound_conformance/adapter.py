@@ -25,6 +25,8 @@ from clockbound_conformance.answers import Answer, Interval, Refusal, Unsupporte
 
 PROTOCOL_VERSION = protocol.VERSION
 ANSWER_TIMEOUT_S = 10.0
+#: For the status of a program that has closed its output.
+EXIT_TIMEOUT_S = 5.0
 LINE_LIMIT_BYTES = 64 * 1024
 OUTPUT_TAIL_BYTES = 2048
 
@@ -280,7 +282,7 @@ class Adapter:
         with contextlib.suppress(
             subprocess.TimeoutExpired
         ):  # closed its output but still runs: as good as gone
-            self._process.wait(1.0)
+            self._process.wait(EXIT_TIMEOUT_S)
         words = f"ended with status {self._process.poll()}"
         return self._fail(AdapterCrash(f"{self._name()}: {words}{self._said()}", words))
 

@@ -31,6 +31,7 @@ USUAL_COLUMNS = 80
 STEP_VALUES = ("do", "vmclock", "realtime_ns", "monotonic_ns", "count", "wait_ns", "ahead_ns", "expected")
 BAR_INTERVAL_S = 0.1
 LINE_INTERVAL_S = 10.0
+JUDGED = ("passed", "wrong", "slow", "known-failure", "unexpected-pass")
 NOTHING_JUDGED = "no vector was judged, which proves nothing and so counts as a failure"
 
 
@@ -284,7 +285,7 @@ def text(config: AdapterConfig, summary: Summary, *, every: bool) -> str:
     if summary.outcomes["unsupported"]:
         reasons = Counter(result.explanation for result in summary.results if result.outcome == "unsupported")
         lines += [f"  unsupported: {count} vectors: {reason}" for reason, count in reasons.most_common()]
-    if not summary.outcomes["passed"] + summary.outcomes["known-failure"]:
+    if not any(summary.outcomes[name] for name in JUDGED):
         lines.append(f"  {NOTHING_JUDGED}")
     counts = ", ".join(
         f"{summary.outcomes[name]} {name.replace('-', ' ')}" for name in OUTCOMES if summary.outcomes[name]
