@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from clockbound_conformance.processes import ManagedProcess, wait_until
-from clockbound_daemon._candm import CandmCommand, unpack_tracking_reply
+from clockbound_daemon._candm import CandmCommand, pack_tracking_reply
 from clockbound_daemon._layout import (
     ClockStatus,
     SegmentRecord,
@@ -25,7 +25,7 @@ from clockbound_daemon._layout import (
     unpack_segment_v1,
     unpack_segment_v2,
 )
-from clockbound_daemon.candm import TRACKING, Done, Question, Tracking
+from clockbound_daemon.candm import TRACKING, Done, Question, Tracking, sample_of
 from clockbound_daemon.chrony import ChronydError, NoAnswerError
 from clockbound_daemon.errors import NoSampleError
 from clockbound_daemon.service import SystemClock
@@ -60,15 +60,14 @@ def tracking(*, ref_time_ns: int = REALTIME_NS, **changes: Any) -> Tracking:
     datagram = reply(**changes)
     for name, value in changes.items():
         assert name == "ref_time" or TRACKING_REPLY.parse(datagram)[name] == value
-    return Tracking(unpack_tracking_reply(datagram))
+    return sample_of(datagram)
 
 
 def taken_at(sample: Tracking, realtime_ns: int) -> Tracking:
     """`sample` as of another instant."""
     seconds, nanoseconds = divmod(realtime_ns, SECOND_NS)
-    return Tracking(
-        sample._reply._replace(ref_time_sec_high=0, ref_time_sec_low=seconds, ref_time_nsec=nanoseconds)
-    )
+    reply = sample._reply._replace(ref_time_sec_high=0, ref_time_sec_low=seconds, ref_time_nsec=nanoseconds)
+    return sample_of(pack_tracking_reply(reply))
 
 
 SAMPLE_BOUND_NS = 406_250_000
@@ -209,18 +208,13 @@ class FakeSignals:
     """SIGUSR1 and SIGUSR2 without a process."""
 
     def __init__(self) -> None:
-        self.forced = False
-        self._force = False
+        self.forced = self.was_forced = False
 
     def usr1(self) -> None:
-        self._force = self.forced = True
+        self.was_forced = self.forced = True
 
     def usr2(self) -> None:
         self.forced = False
-
-    def take_forced(self) -> bool:
-        forced, self._force = self._force, False
-        return forced
 
 
 class FakePage:

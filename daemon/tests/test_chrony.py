@@ -61,7 +61,7 @@ def somebody_else() -> Iterator[None]:
 def test_an_answer_is_taken(client: ChronyClient, fake: FakeChronyd) -> None:
     client.ask()
     assert client.waiting
-    assert not os.get_blocking(client.fileno())
+    assert not os.get_blocking(client.descriptor)
     fake.send(reply(fake.take(), stratum=9))
     sample = client.receive()
     assert sample is not None
@@ -175,7 +175,7 @@ def test_ten_thousand_queued_answers_are_taken_in_small_portions(
     flooding = threading.Thread(target=flood)
     flooding.start()
     turns_count, sample = 0, None
-    while sample is None and select.select([client], [], [], WAIT_S)[0]:
+    while sample is None and select.select([client.descriptor], [], [], WAIT_S)[0]:
         sample = client.receive()
         turns_count += 1
     flooding.join()
@@ -186,7 +186,7 @@ def test_ten_thousand_queued_answers_are_taken_in_small_portions(
 def test_a_portion_ends_although_more_is_queued(
     client: ChronyClient, monkeypatch: pytest.MonkeyPatch, fake: FakeChronyd
 ) -> None:
-    monkeypatch.setattr(chrony, "RECEIVE_LIMIT_COUNT", 3)
+    monkeypatch.setattr(chrony, "_RECEIVES", range(3))
     client.ask()
     sequence = fake.take()
     fake.send(*[reply(sequence ^ 1)] * 5, reply(sequence))

@@ -242,7 +242,7 @@ def run_during(stage: Stage, wait: Callable[[], None]) -> None:
         try:
             wait()
         finally:
-            signals.stopping = True
+            signals.stopping = signals.leaving = True
             os.write(signals._written, b".")
 
     ending = threading.Thread(target=end)
@@ -254,8 +254,7 @@ def run_during(stage: Stage, wait: Callable[[], None]) -> None:
 
 def live(logged: Logged, outside: Watching) -> Stage:
     """A stage on real clocks, whose chronyd never answers."""
-    stage = Stage(logged.write, outside=outside)
-    stage.service._clock = SystemClock()
+    stage = Stage(logged.write, outside=outside, clock=SystemClock())
     now_ns = time.monotonic_ns()
     stage.service._next_poll_ns = stage.service._next_publish_ns = now_ns + 3600 * SECOND_NS
     return stage

@@ -43,7 +43,7 @@ def ask(socket_path: Path) -> candm.Tracking:
     client = ChronyClient(str(socket_path))
     try:
         client.ask()
-        assert select.select([client], [], [], WAIT_S)[0]
+        assert select.select([client.descriptor], [], [], WAIT_S)[0]
         answer = client.receive()
         assert answer is not None
         return answer

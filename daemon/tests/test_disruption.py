@@ -24,7 +24,7 @@ from daemon_support import (
     FakeSignals,
     tracking,
 )
-from test_service import ANSWER_NS, SILENCE, Logged, Stage
+from test_service import ANSWER_NS, GONE, SILENCE, Logged, Stage
 
 UNKNOWN, SYNCHRONIZED, FREE_RUNNING, DISRUPTED = ClockStatus
 RESET, BURST = CandmCommand.RESET_SOURCES, CandmCommand.BURST
@@ -534,11 +534,11 @@ def test_a_page_that_comes_after_the_start_is_followed_from_then_on(logged: Logg
     synchronised(stage, *[tracking()] * 9)
     assert stage.last.clock_disruption_support_enabled == 0
     page.replace(7)
-    stage.run_until(SECOND_NS)
+    stage.run_until(SECOND_NS + ANSWER_NS)
     assert (stage.last.clock_disruption_support_enabled, stage.last.disruption_marker) == (1, 7)
     assert [status for _, status in changes(stage)] == [SYNCHRONIZED]
     page.disrupt(8)
-    stage.run_until(2 * SECOND_NS)
+    stage.run_until(2 * SECOND_NS + ANSWER_NS)
     assert stage.last.clock_status == DISRUPTED
 
 
@@ -559,6 +559,35 @@ def test_something_else_in_the_place_of_a_page_that_never_was_does_no_lasting_ha
     page.path.rename(page.path.with_name("away"))
     stage.run_until(5 * SECOND_NS)
     assert stage.last.clock_status == SYNCHRONIZED
+
+
+@pytest.mark.parametrize(
+    ("answer", "found_ns"),
+    # In silence at the next publish, for which an answer is waited 50 ms.
+    [(tracking(), ANSWER_NS), (GONE, 0), (SILENCE, ANSWER_NS + 50_000_000)],
+    ids=["answered", "not-asked", "silent"],
+)
+def test_what_a_question_puts_off_is_found_when_it_is_answered_or_at_the_next_publish(
+    logged: Logged, page: FakePage, answer: Any, found_ns: int
+) -> None:
+    stage = synchronised(following(logged, page), tracking(), answer)
+    stage.run_until(2 * SECOND_NS - 1)
+    page.disrupt(8)
+    stage.clock.advance(1)
+    stage.run_until(3 * SECOND_NS - 1)
+    assert stage.statuses()[-1] == (2 * SECOND_NS + found_ns, DISRUPTED)
+    assert stage.last.disruption_marker == 8
+
+
+def test_a_forced_disruption_is_not_put_off_by_a_question(logged: Logged) -> None:
+    signals = FakeSignals()
+    stage = synchronised(Stage(logged.write, signals=signals), tracking())
+    stage.run_until(SECOND_NS - 1)
+    signals.usr1()
+    stage.clock.advance(1)
+    stage.service.turn()
+    assert changes(stage)[-1] == (1, DISRUPTED)
+    assert stage.chronyd.asked_monotonic_ns == [MONOTONIC_NS]  # an order was given in place of the question
 
 
 def test_a_replaced_page_with_the_same_marker_changes_nothing(logged: Logged, page: FakePage) -> None:

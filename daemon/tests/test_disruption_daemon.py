@@ -722,7 +722,7 @@ def test_the_growth_is_what_chronyd_was_configured_to(max_clock_error_ppm: int) 
             for _ in range(12):
                 asked_ns = time.time_ns()
                 client.ask()
-                assert select.select([client], [], [], WAIT_S)[0]
+                assert select.select([client.descriptor], [], [], WAIT_S)[0]
                 sample = client.receive()
                 received_ns = time.time_ns()
                 assert isinstance(sample, Tracking)

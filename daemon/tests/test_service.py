@@ -47,15 +47,13 @@ class Stage:
         self.chronyd = ScriptedChronyd(self.clock)
         self.published: list[tuple[int, SegmentRecord]] = []
         self.turns_count = 0
-        poll_interval_ns = options.pop("poll_interval_ns", SECOND_NS)
+        options = {"poll_interval_ns": SECOND_NS, "clock": self.clock} | options
         self.service = Service(
             initial=status.initial_state(self.clock.monotonic_coarse_ns()),
             client=self.chronyd,  # type: ignore[arg-type]
             publish=lambda record: self.published.append((self.clock.monotonic, record)),
             log=Log(json_output=True, descriptor=log_descriptor),
             max_drift_ppb=50_000,
-            poll_interval_ns=poll_interval_ns,
-            clock=self.clock,
             **options,
         )
 

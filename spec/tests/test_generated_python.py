@@ -70,6 +70,20 @@ def test_unpack_reads_what_construct_parses(layout: Layout, module: Any, data: s
         assert getattr(record, name) == 0, f"{name} isn't in {layout.layout_name}"
 
 
+@pytest.mark.parametrize(("name", "picked"), candm.PICKED.items())
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_pick_reads_what_unpack_reads(name: str, picked: tuple[str, ...], data: st.DataObject) -> None:
+    size_bytes = getattr(CANDM, f"{name.upper()}_SIZE_BYTES")
+    image = data.draw(st.binary(min_size=size_bytes, max_size=size_bytes))
+    record = getattr(CANDM, f"unpack_{name}")(image)
+    pick = getattr(CANDM, f"pick_{name}")
+    assert pick(image) == tuple(getattr(record, field) for field in picked)
+    for other in (image[:-1], image + b"\0"):
+        with pytest.raises(struct.error):
+            pick(other)
+
+
 @each_reader
 def test_unpack_takes_longer_buffers_and_refuses_shorter_ones(layout: Layout, module: Any) -> None:
     unpack = function(layout, module, "unpack_{}")

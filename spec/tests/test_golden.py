@@ -31,6 +31,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
         limits=toys.LIMITS,
         paths=toys.PATHS,
         layouts=PLAIN,
+        picked=toys.PICKED,
     ),
     "words.py": lambda: python.module("Words about toys.", enumerations=ENUMERATIONS),
     "layout.json": lambda: json.document(PLAIN, ENUMERATIONS, toys.LIMITS, toys.PATHS, toys.CHAPTERS),

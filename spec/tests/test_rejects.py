@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from clockbound_spec import candm, rules, targets, vocabulary
 from clockbound_spec.declare import Enumeration, SpecError
-from clockbound_spec.emit import c
+from clockbound_spec.emit import c, python
 from clockbound_spec.model import (
     check_chapters,
     check_enumeration,
@@ -34,6 +34,16 @@ def refuse(module: Any) -> str:
     with pytest.raises(SpecError) as refusal:
         records(tuple(plain(layout) for layout in module.LAYOUTS))
     return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("root_delay", "ref_id"), ("ref_id", "ref_id"), ("ref_id", "nothing"), ("version", "ref_id")],
+    ids=["another-order", "twice", "unknown", "constant"],
+)
+def test_only_plain_fields_are_picked_and_in_their_order(names: tuple[str, ...]) -> None:
+    with pytest.raises(SpecError, match=r"^tracking_reply: .*: not some of its plain fields in their order$"):
+        python.module("Messages.", layouts=(plain(candm.TRACKING_REPLY),), picked={"tracking_reply": names})
 
 
 @pytest.mark.parametrize("path", REJECTS, ids=[path.stem for path in REJECTS])

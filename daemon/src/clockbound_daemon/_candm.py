@@ -301,7 +301,8 @@ REQUEST_HEADER_PKT_TYPE = 1
 REQUEST_HEADER_COMMAND_OFFSET_BYTES = 4
 REQUEST_HEADER_ATTEMPT_OFFSET_BYTES = 6
 REQUEST_HEADER_SEQUENCE_OFFSET_BYTES = 8
-_REQUEST_HEADER = Struct(">BB1x1xHHI4x4x")
+_REQUEST_HEADER = Struct(">BB2xHHI8x")
+_REQUEST_HEADER_CONSTANTS = (REQUEST_HEADER_VERSION, REQUEST_HEADER_PKT_TYPE)
 
 
 def unpack_request_header(data: bytes | bytearray | memoryview) -> RequestHeader:
@@ -310,7 +311,7 @@ def unpack_request_header(data: bytes | bytearray | memoryview) -> RequestHeader
     Raises struct.error when `data` is shorter.
     """
     values = _REQUEST_HEADER.unpack_from(data)
-    return RequestHeader(*values[2:])
+    return tuple.__new__(RequestHeader, values[2:])
 
 
 def pack_request_header(record: RequestHeader) -> bytes:
@@ -318,13 +319,7 @@ def pack_request_header(record: RequestHeader) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _REQUEST_HEADER.pack(
-        REQUEST_HEADER_VERSION,
-        REQUEST_HEADER_PKT_TYPE,
-        record.command,
-        record.attempt,
-        record.sequence,
-    )
+    return _REQUEST_HEADER.pack(*(_REQUEST_HEADER_CONSTANTS + record))
 
 
 def request_header_invalid(record: RequestHeader) -> str:
@@ -345,7 +340,8 @@ REPLY_HEADER_COMMAND_OFFSET_BYTES = 4
 REPLY_HEADER_REPLY_OFFSET_BYTES = 6
 REPLY_HEADER_STATUS_OFFSET_BYTES = 8
 REPLY_HEADER_SEQUENCE_OFFSET_BYTES = 16
-_REPLY_HEADER = Struct(">BB1x1xHHH2x2x2xI4x4x")
+_REPLY_HEADER = Struct(">BB2xHHH6xI8x")
+_REPLY_HEADER_CONSTANTS = (REPLY_HEADER_VERSION, REPLY_HEADER_PKT_TYPE)
 
 
 def unpack_reply_header(data: bytes | bytearray | memoryview) -> ReplyHeader:
@@ -354,7 +350,7 @@ def unpack_reply_header(data: bytes | bytearray | memoryview) -> ReplyHeader:
     Raises struct.error when `data` is shorter.
     """
     values = _REPLY_HEADER.unpack_from(data)
-    return ReplyHeader(*values[2:])
+    return tuple.__new__(ReplyHeader, values[2:])
 
 
 def pack_reply_header(record: ReplyHeader) -> bytes:
@@ -362,14 +358,7 @@ def pack_reply_header(record: ReplyHeader) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _REPLY_HEADER.pack(
-        REPLY_HEADER_VERSION,
-        REPLY_HEADER_PKT_TYPE,
-        record.command,
-        record.reply,
-        record.status,
-        record.sequence,
-    )
+    return _REPLY_HEADER.pack(*(_REPLY_HEADER_CONSTANTS + record))
 
 
 def reply_header_invalid(record: ReplyHeader) -> str:
@@ -387,7 +376,8 @@ TRACKING_REQUEST_COMMAND_OFFSET_BYTES = 4
 TRACKING_REQUEST_COMMAND = 33
 TRACKING_REQUEST_ATTEMPT_OFFSET_BYTES = 6
 TRACKING_REQUEST_SEQUENCE_OFFSET_BYTES = 8
-_TRACKING_REQUEST = Struct(">BB1x1xHHI4x4x84x")
+_TRACKING_REQUEST = Struct(">BB2xHHI92x")
+_TRACKING_REQUEST_CONSTANTS = (TRACKING_REQUEST_VERSION, TRACKING_REQUEST_PKT_TYPE, TRACKING_REQUEST_COMMAND)
 
 
 def unpack_tracking_request(data: bytes | bytearray | memoryview) -> TrackingRequest:
@@ -396,7 +386,7 @@ def unpack_tracking_request(data: bytes | bytearray | memoryview) -> TrackingReq
     Raises struct.error when `data` is shorter.
     """
     values = _TRACKING_REQUEST.unpack_from(data)
-    return TrackingRequest(*values[3:])
+    return tuple.__new__(TrackingRequest, values[3:])
 
 
 def pack_tracking_request(record: TrackingRequest) -> bytes:
@@ -404,13 +394,7 @@ def pack_tracking_request(record: TrackingRequest) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _TRACKING_REQUEST.pack(
-        TRACKING_REQUEST_VERSION,
-        TRACKING_REQUEST_PKT_TYPE,
-        TRACKING_REQUEST_COMMAND,
-        record.attempt,
-        record.sequence,
-    )
+    return _TRACKING_REQUEST.pack(*(_TRACKING_REQUEST_CONSTANTS + record))
 
 
 def tracking_request_invalid(record: TrackingRequest) -> str:
@@ -447,7 +431,13 @@ TRACKING_REPLY_SKEW_PPM_OFFSET_BYTES = 88
 TRACKING_REPLY_ROOT_DELAY_OFFSET_BYTES = 92
 TRACKING_REPLY_ROOT_DISPERSION_OFFSET_BYTES = 96
 TRACKING_REPLY_LAST_UPDATE_INTERVAL_OFFSET_BYTES = 100
-_TRACKING_REPLY = Struct(">BB1x1xHHH2x2x2xI4x4xI16sH2xHHIIIIIIIIIIII")
+_TRACKING_REPLY = Struct(">BB2xHHH6xI8xI16sH2xHHIIIIIIIIIIII")
+_TRACKING_REPLY_CONSTANTS = (
+    TRACKING_REPLY_VERSION,
+    TRACKING_REPLY_PKT_TYPE,
+    TRACKING_REPLY_COMMAND,
+    TRACKING_REPLY_REPLY,
+)
 
 
 def unpack_tracking_reply(data: bytes | bytearray | memoryview) -> TrackingReply:
@@ -456,7 +446,7 @@ def unpack_tracking_reply(data: bytes | bytearray | memoryview) -> TrackingReply
     Raises struct.error when `data` is shorter.
     """
     values = _TRACKING_REPLY.unpack_from(data)
-    return TrackingReply(*values[4:])
+    return tuple.__new__(TrackingReply, values[4:])
 
 
 def pack_tracking_reply(record: TrackingReply) -> bytes:
@@ -465,31 +455,7 @@ def pack_tracking_reply(record: TrackingReply) -> bytes:
     Raises struct.error when a number doesn't fit its type.
     Bytes are cut or filled up to their field's length.
     """
-    return _TRACKING_REPLY.pack(
-        TRACKING_REPLY_VERSION,
-        TRACKING_REPLY_PKT_TYPE,
-        TRACKING_REPLY_COMMAND,
-        TRACKING_REPLY_REPLY,
-        record.status,
-        record.sequence,
-        record.ref_id,
-        record.ip_addr_address,
-        record.ip_addr_family,
-        record.stratum,
-        record.leap_status,
-        record.ref_time_sec_high,
-        record.ref_time_sec_low,
-        record.ref_time_nsec,
-        record.current_correction,
-        record.last_offset,
-        record.rms_offset,
-        record.freq_ppm,
-        record.resid_freq_ppm,
-        record.skew_ppm,
-        record.root_delay,
-        record.root_dispersion,
-        record.last_update_interval,
-    )
+    return _TRACKING_REPLY.pack(*(_TRACKING_REPLY_CONSTANTS + record))
 
 
 def tracking_reply_invalid(record: TrackingReply) -> str:
@@ -505,6 +471,29 @@ def tracking_reply_invalid(record: TrackingReply) -> str:
     return ""
 
 
+_TRACKING_REPLY_PICKED = Struct(">28xI22xHIIII20xIII")
+
+
+def pick_tracking_reply(
+    data: bytes,
+) -> tuple[
+    int,  # ref_id
+    int,  # leap_status
+    int,  # ref_time_sec_high
+    int,  # ref_time_sec_low
+    int,  # ref_time_nsec
+    int,  # current_correction
+    int,  # root_delay
+    int,  # root_dispersion
+    int,  # last_update_interval
+]:
+    """These fields, for those who need no more. Ranges are not checked.
+
+    Raises struct.error unless `data` has 104 bytes.
+    """
+    return _TRACKING_REPLY_PICKED.unpack(data)
+
+
 # RESET_SOURCES request. Makes chronyd drop all measurements. Byte order: big.
 RESET_SOURCES_REQUEST_SIZE_BYTES = 28
 RESET_SOURCES_REQUEST_VERSION_OFFSET_BYTES = 0
@@ -515,7 +504,12 @@ RESET_SOURCES_REQUEST_COMMAND_OFFSET_BYTES = 4
 RESET_SOURCES_REQUEST_COMMAND = 66
 RESET_SOURCES_REQUEST_ATTEMPT_OFFSET_BYTES = 6
 RESET_SOURCES_REQUEST_SEQUENCE_OFFSET_BYTES = 8
-_RESET_SOURCES_REQUEST = Struct(">BB1x1xHHI4x4x8x")
+_RESET_SOURCES_REQUEST = Struct(">BB2xHHI16x")
+_RESET_SOURCES_REQUEST_CONSTANTS = (
+    RESET_SOURCES_REQUEST_VERSION,
+    RESET_SOURCES_REQUEST_PKT_TYPE,
+    RESET_SOURCES_REQUEST_COMMAND,
+)
 
 
 def unpack_reset_sources_request(data: bytes | bytearray | memoryview) -> ResetSourcesRequest:
@@ -524,7 +518,7 @@ def unpack_reset_sources_request(data: bytes | bytearray | memoryview) -> ResetS
     Raises struct.error when `data` is shorter.
     """
     values = _RESET_SOURCES_REQUEST.unpack_from(data)
-    return ResetSourcesRequest(*values[3:])
+    return tuple.__new__(ResetSourcesRequest, values[3:])
 
 
 def pack_reset_sources_request(record: ResetSourcesRequest) -> bytes:
@@ -532,13 +526,7 @@ def pack_reset_sources_request(record: ResetSourcesRequest) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _RESET_SOURCES_REQUEST.pack(
-        RESET_SOURCES_REQUEST_VERSION,
-        RESET_SOURCES_REQUEST_PKT_TYPE,
-        RESET_SOURCES_REQUEST_COMMAND,
-        record.attempt,
-        record.sequence,
-    )
+    return _RESET_SOURCES_REQUEST.pack(*(_RESET_SOURCES_REQUEST_CONSTANTS + record))
 
 
 def reset_sources_request_invalid(record: ResetSourcesRequest) -> str:
@@ -562,7 +550,8 @@ BURST_REQUEST_ADDRESS_ADDRESS_OFFSET_BYTES = 40
 BURST_REQUEST_ADDRESS_FAMILY_OFFSET_BYTES = 56
 BURST_REQUEST_GOOD_SAMPLES_OFFSET_BYTES = 60
 BURST_REQUEST_TOTAL_SAMPLES_OFFSET_BYTES = 64
-_BURST_REQUEST = Struct(">BB1x1xHHI4x4x16sH2x16sH2xii")
+_BURST_REQUEST = Struct(">BB2xHHI8x16sH2x16sH2xii")
+_BURST_REQUEST_CONSTANTS = (BURST_REQUEST_VERSION, BURST_REQUEST_PKT_TYPE, BURST_REQUEST_COMMAND)
 
 
 def unpack_burst_request(data: bytes | bytearray | memoryview) -> BurstRequest:
@@ -571,7 +560,7 @@ def unpack_burst_request(data: bytes | bytearray | memoryview) -> BurstRequest:
     Raises struct.error when `data` is shorter.
     """
     values = _BURST_REQUEST.unpack_from(data)
-    return BurstRequest(*values[3:])
+    return tuple.__new__(BurstRequest, values[3:])
 
 
 def pack_burst_request(record: BurstRequest) -> bytes:
@@ -580,19 +569,7 @@ def pack_burst_request(record: BurstRequest) -> bytes:
     Raises struct.error when a number doesn't fit its type.
     Bytes are cut or filled up to their field's length.
     """
-    return _BURST_REQUEST.pack(
-        BURST_REQUEST_VERSION,
-        BURST_REQUEST_PKT_TYPE,
-        BURST_REQUEST_COMMAND,
-        record.attempt,
-        record.sequence,
-        record.mask_address,
-        record.mask_family,
-        record.address_address,
-        record.address_family,
-        record.good_samples,
-        record.total_samples,
-    )
+    return _BURST_REQUEST.pack(*(_BURST_REQUEST_CONSTANTS + record))
 
 
 def burst_request_invalid(record: BurstRequest) -> str:

@@ -23,7 +23,6 @@ class BoundTooLargeError(NoSampleError):
 
 
 def clock_error_bound_ns(
-    *,
     current_correction_q89_s: int,
     root_dispersion_q89_s: int,
     root_delay_q89_s: int,

@@ -64,9 +64,9 @@ class Tracking:
     """
 
     __slots__ = (
-        "_reply",
+        "_datagram",
+        "_last_update_interval",
         "current_correction_q89_s",
-        "last_update_interval_q89_s",
         "leap_status",
         "ref_id",
         "ref_time_ns",
@@ -74,25 +74,24 @@ class Tracking:
         "root_dispersion_q89_s",
     )
 
-    def __init__(self, reply: _candm.TrackingReply) -> None:
-        self._reply = reply
-        #: The source that chronyd follows.
-        self.ref_id = reply.ref_id
-        #: A `CandmLeap`, if it is one that the protocol defines.
-        self.leap_status = reply.leap_status
-        high = 0 if reply.ref_time_sec_high == NO_HIGH_SECONDS else reply.ref_time_sec_high
-        #: Realtime of the last update, as chronyd corrects it; 0 when there was none.
-        self.ref_time_ns = (
-            high << 32 | reply.ref_time_sec_low
-        ) * NANOSECONDS_PER_SECOND + reply.ref_time_nsec
-        #: What chronyd has still to correct; above 0 when the system clock is slow.
-        self.current_correction_q89_s = decode_float(reply.current_correction)
-        #: Round trip to the reference clock.
-        self.root_delay_q89_s = decode_float(reply.root_delay)
-        #: Error accumulated on the way from the reference clock, and since.
-        self.root_dispersion_q89_s = decode_float(reply.root_dispersion)
-        #: Time between the last two updates.
-        self.last_update_interval_q89_s = decode_float(reply.last_update_interval)
+    _datagram: bytes
+    _last_update_interval: int
+    #: The source that chronyd follows.
+    ref_id: int
+    #: A `CandmLeap`, if it is one that the protocol defines.
+    leap_status: int
+    #: Realtime of the last update, as chronyd corrects it; 0 when there was none.
+    ref_time_ns: int
+    #: What chronyd has still to correct; above 0 when the system clock is slow.
+    current_correction_q89_s: int
+    #: Round trip to the reference clock.
+    root_delay_q89_s: int
+    #: Error accumulated on the way from the reference clock, and since.
+    root_dispersion_q89_s: int
+
+    @property
+    def _reply(self) -> _candm.TrackingReply:
+        return _candm.unpack_tracking_reply(self._datagram)
 
     @property
     def ip_address(self) -> bytes:
@@ -118,6 +117,11 @@ class Tracking:
     def rms_offset_q89_s(self) -> int:
         """Long-term average of the offsets."""
         return decode_float(self._reply.rms_offset)
+
+    @property
+    def last_update_interval_q89_s(self) -> int:
+        """Time between the last two updates."""
+        return decode_float(self._last_update_interval)
 
     @property
     def freq_q89_ppm(self) -> int:
@@ -146,31 +150,62 @@ _REPLY_SEQUENCE = slice(
     _candm.TRACKING_REPLY_SEQUENCE_OFFSET_BYTES, _candm.TRACKING_REPLY_SEQUENCE_OFFSET_BYTES + 4
 )
 #: The beginning of every good reply: from the version to the status, SUCCESS.
-_GOOD_HEAD = _candm.pack_tracking_reply(_candm.TrackingReply(status=CandmStatus.SUCCESS))[
-    : _candm.TRACKING_REPLY_STATUS_OFFSET_BYTES + 2
-]
+_REPLY_HEAD = slice(_candm.TRACKING_REPLY_STATUS_OFFSET_BYTES + 2)
+_GOOD_HEAD = _candm.pack_tracking_reply(_candm.TrackingReply(status=CandmStatus.SUCCESS))[_REPLY_HEAD]
 _DONE = Done()
 
 
 class Question:
     """Something to ask of chronyd. Every request has its sequence number at the same place."""
 
-    __slots__ = ("_answer", "_request", "command")
+    __slots__ = ("_after_sequence", "_before_sequence", "answer", "command")
 
     def __init__(
         self, command: CandmCommand, request: bytes, answer: Callable[[bytes, bytes], Tracking | Done]
     ) -> None:
         self.command = command
-        self._request = request
-        self._answer = answer
+        self._before_sequence = request[: _REQUEST_SEQUENCE.start]
+        self._after_sequence = request[_REQUEST_SEQUENCE.stop :]
+        #: (datagram, sequence): what the answer to request `sequence` says; a `CandmError` when `datagram` isn't that
+        #: answer.
+        self.answer = answer
 
     def request(self, sequence: bytes) -> bytes:
         """The request with the 4 bytes of `sequence`."""
-        return self._request[: _REQUEST_SEQUENCE.start] + sequence + self._request[_REQUEST_SEQUENCE.stop :]
+        return self._before_sequence + sequence + self._after_sequence
 
-    def answer(self, datagram: bytes, sequence: bytes) -> Tracking | Done:
-        """What the answer to request `sequence` says; a `CandmError` when `datagram` isn't that answer."""
-        return self._answer(datagram, sequence)
+
+def sample_of(datagram: bytes) -> Tracking:
+    """What the TRACKING reply `datagram` says; BadTimestampError when its time can't be."""
+    (
+        ref_id,
+        leap_status,
+        ref_time_sec_high,
+        ref_time_sec_low,
+        ref_time_nsec,
+        current_correction,
+        root_delay,
+        root_dispersion,
+        last_update_interval,
+    ) = _candm.pick_tracking_reply(datagram)
+    if ref_time_nsec >= NANOSECONDS_PER_SECOND:
+        raise BadTimestampError(
+            f"chronyd's reference time has {ref_time_nsec} nanoseconds, but a second has only "
+            f"{NANOSECONDS_PER_SECOND}; check that the socket is chronyd's"
+        )
+    if ref_time_sec_high == NO_HIGH_SECONDS:
+        ref_time_sec_high = 0
+    # Not by an __init__, to which the interpreter takes a long way, once a second.
+    sample = Tracking()
+    sample._datagram = datagram
+    sample._last_update_interval = last_update_interval
+    sample.ref_id = ref_id
+    sample.leap_status = leap_status
+    sample.ref_time_ns = (ref_time_sec_high << 32 | ref_time_sec_low) * NANOSECONDS_PER_SECOND + ref_time_nsec
+    sample.current_correction_q89_s = decode_float(current_correction)
+    sample.root_delay_q89_s = decode_float(root_delay)
+    sample.root_dispersion_q89_s = decode_float(root_dispersion)
+    return sample
 
 
 def tracking(datagram: bytes, sequence: bytes) -> Tracking:
@@ -179,18 +214,12 @@ def tracking(datagram: bytes, sequence: bytes) -> Tracking:
     if (
         len(datagram) != _candm.TRACKING_REPLY_SIZE_BYTES
         or datagram[_REPLY_SEQUENCE] != sequence
-        or not datagram.startswith(_GOOD_HEAD)
+        or datagram[_REPLY_HEAD] != _GOOD_HEAD
     ):
         check_reply(
             datagram, CandmCommand.TRACKING, CandmReply.TRACKING, _candm.TRACKING_REPLY_SIZE_BYTES, sequence
         )
-    reply = _candm.unpack_tracking_reply(datagram)
-    if reply.ref_time_nsec >= NANOSECONDS_PER_SECOND:
-        raise BadTimestampError(
-            f"chronyd's reference time has {reply.ref_time_nsec} nanoseconds, but a second has only "
-            f"{NANOSECONDS_PER_SECOND}; check that the socket is chronyd's"
-        )
-    return Tracking(reply)
+    return sample_of(datagram)
 
 
 def _done(command: CandmCommand) -> Callable[[bytes, bytes], Done]:

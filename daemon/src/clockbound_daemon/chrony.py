@@ -1,4 +1,4 @@
-"""Asks chronyd through its Unix socket, and never waits for it: the caller waits on `fileno`.
+"""Asks chronyd through its Unix socket, and never waits for it: the caller waits on its descriptor.
 
 chronyd answers to the path that the client's socket is bound to, so that one is needed; it stands beside
 chronyd's own, where chronyd surely may write.
@@ -16,8 +16,9 @@ from clockbound_daemon.errors import NoSampleError
 
 #: Datagrams taken from the queue at a time, so that a flood of them can't keep the caller from publishing.
 RECEIVE_LIMIT_COUNT = 64
-#: Longer than any reply, so that one that is too long is seen as such.
-RECEIVE_BYTES = 2048
+_RECEIVES = range(RECEIVE_LIMIT_COUNT)
+#: Longer than any reply to what is asked, so that one that is too long is seen as such.
+RECEIVE_BYTES = 256
 #: Entries of the reply directory that are looked at for leftovers.
 LEFTOVERS_LIMIT_COUNT = 1000
 
@@ -57,7 +58,7 @@ class SocketError(ChronydError):
 
 
 class ChronyClient:
-    """One question at a time: `ask`, then `receive` whenever `fileno` is readable, or `give_up`.
+    """One question at a time: `ask`, then `receive` whenever `descriptor` is readable, or `give_up`.
 
     Every failure closes the socket and the next question binds it anew: a chronyd that was started again
     has removed its directory, and the reply socket with it.
@@ -72,15 +73,12 @@ class ChronyClient:
         self._leftovers_removed = False
         #: Whether a question is open.
         self.waiting = False
+        #: To wait on while a question is open.
+        self.descriptor = -1
         self._question = candm.TRACKING  # the latest
         self._sequence = b""
         self._dropped_count = 0
         self._last_dropped: candm.NotOurReplyError | None = None
-
-    def fileno(self) -> int:
-        """The descriptor to wait on while a question is open."""
-        assert self._socket is not None
-        return self._socket.fileno()
 
     def ask(self, question: candm.Question = candm.TRACKING) -> None:
         """Send a request, in place of an open one; a `ChronydError` says why that can't be."""
@@ -113,7 +111,7 @@ class ChronyClient:
         """
         if self._socket is None or not self.waiting:
             return None
-        for _ in range(RECEIVE_LIMIT_COUNT):
+        for _ in _RECEIVES:
             try:
                 datagram = self._socket.recv(RECEIVE_BYTES)
             except BlockingIOError:
@@ -158,7 +156,7 @@ class ChronyClient:
         self.waiting = False
         if self._socket is not None:
             self._socket.close()
-            self._socket = None
+            self._socket, self.descriptor = None, -1
         if self._bound:
             self._bound = False
             unix_socket.remove(self._reply_path)
@@ -172,6 +170,7 @@ class ChronyClient:
                     f"give a shorter one with {option}"
                 )
         self._socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK)
+        self.descriptor = self._socket.fileno()
         # Connected, so that the kernel lets nobody but chronyd write to the reply socket, whatever its mode.
         self._socket.connect(self._socket_path)
         if not self._leftovers_removed:

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from clockbound_client._core import publish
 
 from clockbound_daemon import _layout
-from clockbound_daemon._layout import ClockStatus, SegmentRecord
+from clockbound_daemon._layout import SegmentRecord
 from clockbound_daemon.errors import StartError
+from clockbound_daemon.status import DISRUPTED, UNKNOWN
 
 LOCK_NAME = "clockbound.lock"
 OFFSET_NAME = "clockbound.offset"
@@ -58,8 +59,8 @@ LAYOUT_2 = SegmentLayout(
 
 def for_layout_1(record: SegmentRecord) -> SegmentRecord:
     """`record` in the words of layout 1, which has none for a disruption."""
-    if record.clock_status == ClockStatus.DISRUPTED:
-        return record._replace(clock_status=ClockStatus.UNKNOWN)
+    if record.clock_status == DISRUPTED:
+        return record._replace(clock_status=UNKNOWN)
     return record
 
 

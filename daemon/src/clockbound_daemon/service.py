@@ -12,7 +12,6 @@ from clockbound_daemon._layout import (
     BURST_AGAIN_NS,
     GRACE_NS,
     NANOSECONDS_PER_SECOND,
-    ClockStatus,
     SegmentRecord,
 )
 from clockbound_daemon.candm import Tracking
@@ -22,7 +21,7 @@ from clockbound_daemon.figures import Figures
 from clockbound_daemon.growth import GrowthMonitor
 from clockbound_daemon.log import Damper, Log
 from clockbound_daemon.signals import Signals
-from clockbound_daemon.status import SYNCHRONISED, Recovery, State
+from clockbound_daemon.status import DISRUPTED, FREE_RUNNING, SYNCHRONISED, SYNCHRONIZED, Recovery, State
 from clockbound_daemon.vmclock import BusyPageError, NoPageError, VmclockError, VmclockPage
 
 #: However long the poll interval is. Where it is shorter, there is a publish a poll.
@@ -37,8 +36,6 @@ TELL_INTERVAL_NS = NANOSECONDS_PER_SECOND
 LONGEST_BURST_INTERVAL_NS = 3600 * NANOSECONDS_PER_SECOND
 #: Sets of descriptors to wait on that are kept: two, and more when chronyd or the configuration changes.
 POLLS_LIMIT_COUNT = 8
-#: A page that never was is looked for no oftener: twice a poll would be once too often.
-LOOK_FOR_PAGE_INTERVAL_NS = 500_000_000
 #: A suspension that is shorter isn't told from the time between two readings of clocks.
 SHORTEST_SUSPENSION_NS = 10_000_000
 
@@ -69,10 +66,6 @@ class SystemClock:
         """How long the machine has been suspended since it was started, about."""
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
 
-    def offset_ns(self) -> int | None:
-        """CLOCK_REALTIME - CLOCK_MONOTONIC, exactly; None if it can't be had at the moment."""
-        return steps.offset_ns(self.realtime_coarse_ns, self.monotonic_coarse_ns)
-
 
 class UnsteadyClockError(NoSampleError):
     """It can't be said at the moment whether the clock was stepped."""
@@ -81,11 +74,7 @@ class UnsteadyClockError(NoSampleError):
 class NoDisruption:
     """What forces no disruptions, for those who don't listen to signals."""
 
-    forced = False
-
-    def take_forced(self) -> bool:
-        """Never."""
-        return False
+    forced = was_forced = False
 
 
 class Service:
@@ -125,7 +114,12 @@ class Service:
         self._max_drift_ppb = max_drift_ppb  # that is published
         self._next_max_drift_ppb = max_drift_ppb  # for the next synchronised sample
         self._poll_interval_ns = poll_interval_ns
-        self._clock = clock if clock is not None else SystemClock()
+        clock = clock if clock is not None else SystemClock()
+        self._realtime_ns = clock.realtime_ns
+        self._monotonic_ns = clock.monotonic_ns
+        self._realtime_coarse_ns = clock.realtime_coarse_ns
+        self._monotonic_coarse_ns = clock.monotonic_coarse_ns
+        self._read_suspended_ns = clock.suspended_ns
         self._trust_local_reference = trust_local_reference
         self._phc_reference_id = phc_reference_id
         self._phc = phc
@@ -140,7 +134,7 @@ class Service:
         self._signals = signals if signals is not None else NoDisruption()
         self._outside = outside
         self._forced = False  # by a signal, as far as it was looked at
-        self._suspended_ns = self._clock.suspended_ns()
+        self._suspended_ns = clock.suspended_ns()
 
         self._damper = Damper()
         self._failure: NoSampleError | None = None  # of the latest poll; None when it gave a usable sample
@@ -155,12 +149,12 @@ class Service:
         self._explanation = "nothing is known of the clock yet"  # of the state, for people
         #: What is counted and measured.
         self.figures = Figures(
-            started_realtime_ns=self._clock.realtime_ns(),
+            started_realtime_ns=clock.realtime_ns(),
             max_drift_ppb=max_drift_ppb,
             poll_interval_ns=poll_interval_ns,
         )
 
-        now_ns = self._clock.monotonic_ns()
+        now_ns = self._monotonic_ns()
         self._reply_timeout_ns = min(REPLY_TIMEOUT_NS, poll_interval_ns)
         self._publish_interval_ns = min(PUBLISH_INTERVAL_NS, poll_interval_ns)
         self._reply_deadline_ns = now_ns
@@ -168,7 +162,6 @@ class Service:
         self._next_burst_ns, self._burst_interval_ns = now_ns, BURST_AGAIN_NS
         self._next_publish_ns = now_ns + self._publish_interval_ns + ANSWER_ALLOWANCE_NS
         self._next_tell_ns = now_ns
-        self._next_look_ns = now_ns
 
     @property
     def state(self) -> State:
@@ -184,7 +177,7 @@ class Service:
     def words(self) -> str:
         """How the clock is, for people."""
         state, sample = self._state, self.figures.sample
-        if state.status == ClockStatus.SYNCHRONIZED and self._failure is None and sample is not None:
+        if state.status is SYNCHRONIZED and self._failure is None and sample is not None:
             return f"SYNCHRONIZED: bound {state.bound_ns} ns, chronyd follows {sample.ref_id:08X}"
         return f"{state.status.name}: {self._explanation}"
 
@@ -211,7 +204,7 @@ class Service:
         self._poll_interval_ns = self.figures.poll_interval_ns = poll_interval_ns
         self._reply_timeout_ns = min(REPLY_TIMEOUT_NS, poll_interval_ns)
         self._publish_interval_ns = min(PUBLISH_INTERVAL_NS, poll_interval_ns)
-        now_ns = self._clock.monotonic_ns()
+        now_ns = self._monotonic_ns()
         self._next_poll_ns = min(self._next_poll_ns, now_ns + poll_interval_ns)
         self._next_publish_ns = min(
             self._next_publish_ns, now_ns + self._publish_interval_ns + ANSWER_ALLOWANCE_NS
@@ -223,51 +216,70 @@ class Service:
 
     def run(self, signals: Signals) -> None:
         """Turn until a signal asks for something that isn't the loop's business."""
-        polls: dict[tuple[int, int, int], select.poll] = {}
-        woken = signals.fileno()
+        polls: dict[int, select.poll] = {}  # by chronyd's descriptor
+        woken, served = signals.fileno(), -1
         while True:
             signals.noted = False
             deadline_ns = self.turn()
-            outside = -1
+            serving = -1
             if self._outside is not None and self._outside.is_serving:
-                due_ns = self._outside.serve(self._clock.monotonic_ns())
-                outside = self._outside.fileno()
+                due_ns = self._outside.serve(self._monotonic_ns())
                 if due_ns is not None and due_ns < deadline_ns:
                     deadline_ns = due_ns
+                serving = self._outside.fileno()
+            if serving != served:
+                served = serving
+                polls.clear()
             # chronyd's descriptor is watched only while an answer is expected: otherwise answers that nobody
             # asked for would end every wait at once.
-            wanted = (woken, self._client.fileno() if self._client.waiting else -1, outside)
-            poll = polls.get(wanted)
+            answering = self._client.descriptor if self._client.waiting else -1
+            poll = polls.get(answering)
             if poll is None:
                 if len(polls) >= POLLS_LIMIT_COUNT:
                     polls.clear()
-                poll = polls[wanted] = _poll(*wanted)
+                poll = polls[answering] = _poll(woken, answering, served)
             if signals.leaving:
                 return  # only now: signals that come without end can't keep the loop from its turns
-            wait_ns = 0 if signals.noted else max(0, deadline_ns - self._clock.monotonic_ns())
-            for descriptor, _ in poll.poll(-(-wait_ns // 1_000_000)):
+            wait_ns = 0 if signals.noted else deadline_ns - self._monotonic_ns()
+            for descriptor, _ in poll.poll(-(-wait_ns // 1_000_000) if wait_ns > 0 else 0):
                 if descriptor == woken:
                     signals.drain()
 
     def turn(self) -> int:
         """Do what is due, and return the CLOCK_MONOTONIC nanosecond at which something will be."""
-        answer = self._answer() if self._client.waiting else None
-        disruptions_count = self.figures.disruptions_count
-        # After the answer was received: nothing that happened before chronyd made it can escape.
-        changed = self._watch()
-        if answer is not None and disruptions_count == self.figures.disruptions_count:
-            self._answered(answer)
-            changed = True
-        now_ns = self._clock.monotonic_ns()
-        # An open question is answered or given up before the next: else none would ever count as unanswered.
-        if now_ns >= self._next_poll_ns and not self._client.waiting:
-            self._next_poll_ns = _after(now_ns, self._next_poll_ns, self._poll_interval_ns)
-            changed |= self._ask()
+        client, answer, changed, is_asked = self._client, None, False, False
+        now_ns = self._monotonic_ns()
+        if client.waiting:
+            answer = self._answer(now_ns)
+        elif (
+            now_ns >= self._next_poll_ns
+            and self._state.status is SYNCHRONIZED
+            and not self._signals.was_forced
+        ):
+            changed = self._ask(now_ns)
+            is_asked = client.waiting
+        # Where a question was asked just now, it is the next turn that looks: the one that takes the answer, or the one
+        # of the next publish.
+        if not is_asked:
+            disruptions_count = self.figures.disruptions_count
+            # After the answer was received: nothing that happened before chronyd made it can escape.
+            changed |= self._watch()
+            if answer is not None and disruptions_count == self.figures.disruptions_count:
+                self._answered(answer)
+                changed = True
+            now_ns = self._monotonic_ns()
+            # An open question is answered or given up before the next: else none would ever count as unanswered.
+            if now_ns >= self._next_poll_ns and not client.waiting:
+                changed |= self._ask(now_ns)
         if self._failure is not None:
             changed |= self._fade(self._failure, now_ns)
         if changed or now_ns >= self._next_publish_ns:
             self._publish(now_ns)
-        return self._next_deadline_ns()
+        asks_ns = self._reply_deadline_ns if client.waiting else self._next_poll_ns
+        deadline_ns = min(asks_ns, self._next_publish_ns)
+        if self._failure is not None and self._state.status is FREE_RUNNING:
+            deadline_ns = min(deadline_ns, self._state.as_of_monotonic_ns + GRACE_NS)
+        return deadline_ns
 
     def _watch(self) -> bool:
         """Look at all that tells of a disruption; whether there is something to publish."""
@@ -279,19 +291,15 @@ class Service:
         if self._vmclock is not None:
             changed |= self._watch_page(self._vmclock)
         changed |= self._watch_offset()
-        self._watch_signals()
+        if self._forced or self._signals.was_forced:
+            self._watch_signals()
         return changed
 
     def _watch_page(self, page: VmclockPage) -> bool:
-        if not self._page_seen:
+        if not self._page_seen and page.is_absent():
             # A page that never was tells nothing, and clients don't look for it.
-            now_ns = self._clock.monotonic_ns()
-            if now_ns < self._next_look_ns:
-                return False
-            self._next_look_ns = now_ns + LOOK_FOR_PAGE_INTERVAL_NS
-            if page.is_absent():
-                self._page_failure = None  # that of something that isn't there any more
-                return False
+            self._page_failure = None  # that of something that isn't there any more
+            return False
         try:
             marker = page.marker()
         except NoPageError as failure:
@@ -324,7 +332,7 @@ class Service:
         return self._state != previous
 
     def _watch_offset(self) -> bool:
-        offset_ns = self._clock.offset_ns()
+        offset_ns = steps.offset_ns(self._realtime_coarse_ns, self._monotonic_coarse_ns)
         self._offset_known = offset_ns is not None
         if offset_ns is None or offset_ns == self._offset_ns:
             return False
@@ -337,7 +345,7 @@ class Service:
         return previous_ns is not None
 
     def _explained_step(self, step_ns: int) -> tuple[str, str]:
-        suspended_ns = self._clock.suspended_ns()
+        suspended_ns = self._read_suspended_ns()
         asleep_ns, self._suspended_ns = suspended_ns - self._suspended_ns, suspended_ns
         by = f"{'forward' if step_ns > 0 else 'back'} by {abs(step_ns)} ns"
         if asleep_ns >= SHORTEST_SUSPENSION_NS:
@@ -353,17 +361,19 @@ class Service:
     def _watch_signals(self) -> None:
         # In this order, so that a disruption that is over already was one all the same. Further SIGUSR1 during
         # one are the same one.
-        if self._signals.take_forced() and not self._forced:
-            self._forced = True
-            self._disrupt("forced", "SIGUSR1 says so, until SIGUSR2 comes")
+        if self._signals.was_forced:
+            self._signals.was_forced = False
+            if not self._forced:
+                self._forced = True
+                self._disrupt("forced", "SIGUSR1 says so, until SIGUSR2 comes")
         if self._forced and not self._signals.forced:
             self._forced = False
-            if self._damper.admit("released", self._clock.monotonic_ns()) is not None:
+            if self._damper.admit("released", self._monotonic_ns()) is not None:
                 self._log.info("released", "SIGUSR2 ended the forced disruption")
 
     def _disrupt(self, cause: str, explanation: str) -> None:
         """There was a disruption: publish it, then see to it that chronyd forgets what it measured before."""
-        now_ns = self._clock.monotonic_ns()
+        now_ns = self._monotonic_ns()
         self.figures.disruptions_count += 1
         self._recovery = Recovery(now_ns)
         self._failure = None
@@ -378,44 +388,45 @@ class Service:
             self._next_poll_ns, self._next_tell_ns = now_ns, now_ns + TELL_INTERVAL_NS
         self._burst_interval_ns = BURST_AGAIN_NS
 
-    def _recover(self) -> None:
+    def _recover(self, recovery: Recovery) -> None:
         """From DISRUPTED to UNKNOWN, once chronyd has forgotten what it measured before and nobody forces anything."""
-        recovery, previous = self._recovery, self._state
-        if recovery is None or not recovery.was_reset or self._forced:
+        if not recovery.was_reset or self._forced:
             return
+        previous = self._state
         self._state = status.recovering(previous)
-        if previous.status == ClockStatus.DISRUPTED:
+        if previous.status is DISRUPTED:
             self._report(previous, "reset", "chronyd has reset its sources and measures anew")
 
-    def _ask(self) -> bool:
+    def _ask(self, now_ns: int) -> bool:
+        self._next_poll_ns = _after(now_ns, self._next_poll_ns, self._poll_interval_ns)
         if (
             self._recovery is not None
             and not self._orders
             and not self._forced
-            and self._clock.monotonic_ns() >= self._next_burst_ns
+            and now_ns >= self._next_burst_ns
         ):
             # chronyd takes no order for a burst while it is in one, that of its start for example.
             self._orders = (candm.BURST,)
         self._question = self._orders[0] if self._orders else candm.TRACKING
         # Before chronyd is asked: whatever time passes until its answer only widens the interval.
-        self._as_of_monotonic_ns = self._clock.monotonic_coarse_ns()
-        self._asked_realtime_ns = self._clock.realtime_ns()
+        self._as_of_monotonic_ns = self._monotonic_coarse_ns()
+        self._asked_realtime_ns = self._realtime_ns()
         self.figures.polls_count += 1
         try:
             self._client.ask(self._question)
         except NoSampleError as failure:
             self._fail(failure)
             return True
-        self._reply_deadline_ns = self._clock.monotonic_ns() + self._reply_timeout_ns
+        self._reply_deadline_ns = now_ns + self._reply_timeout_ns
         return False
 
-    def _answer(self) -> Tracking | candm.Done | NoSampleError | None:
+    def _answer(self, now_ns: int) -> Tracking | candm.Done | NoSampleError | None:
         """What came of the open question; None while that isn't known."""
         try:
             answer = self._client.receive()
         except NoSampleError as failure:
             return failure
-        if answer is None and self._clock.monotonic_ns() >= self._reply_deadline_ns:
+        if answer is None and now_ns >= self._reply_deadline_ns:
             return self._client.give_up(self._reply_timeout_ns)
         return answer
 
@@ -423,7 +434,8 @@ class Service:
         if self._orders:
             self._ordered(answer)
         elif isinstance(answer, Tracking):
-            self._recover()
+            if self._recovery is not None:
+                self._recover(self._recovery)
             try:
                 self._take(answer)
             except NoSampleError as failure:
@@ -440,12 +452,12 @@ class Service:
         assert self._recovery is not None
         self._failure = None
         self._orders = self._orders[1:]
-        now_ns = self._clock.monotonic_ns()
+        now_ns = self._monotonic_ns()
         if self._question is candm.BURST:
             self._next_burst_ns = now_ns + self._burst_interval_ns
             self._burst_interval_ns = min(2 * self._burst_interval_ns, LONGEST_BURST_INTERVAL_NS)
         # After the first burst the next poll comes in its time, so that DISRUPTED is there for a client to see.
-        if self._orders or self._state.status != ClockStatus.DISRUPTED:
+        if self._orders or self._state.status is not DISRUPTED:
             self._next_poll_ns = now_ns
         # That chronyd takes no burst is no news: those who have reference clocks only have nobody to ask for more.
         if self._question is candm.RESET_SOURCES:
@@ -456,7 +468,7 @@ class Service:
                 )
 
     def _take(self, sample: Tracking) -> None:
-        realtime_ns, monotonic_ns = self._clock.realtime_ns(), self._clock.monotonic_ns()
+        realtime_ns, monotonic_ns = self._realtime_ns(), self._monotonic_ns()
         if self._page_failure is not None:
             raise self._page_failure
         if not self._offset_known:
@@ -464,34 +476,27 @@ class Service:
                 "it can't be said at the moment whether the system clock was set, because ticks fall between all readings; "
                 "nothing to do unless it lasts"
             )
-        verdict = status.judge(
-            sample,
-            realtime_ns=realtime_ns,
-            poll_interval_ns=self._poll_interval_ns,
-            trust_local_reference=self._trust_local_reference,
-        )
+        verdict = status.judge(sample, realtime_ns, self._poll_interval_ns, self._trust_local_reference)
         phc_error_bound_ns = 0
         if self._phc is not None and sample.ref_id == self._phc_reference_id:
             phc_error_bound_ns = self._phc.read_ns()
         bound_ns = bound.clock_error_bound_ns(
-            current_correction_q89_s=sample.current_correction_q89_s,
-            root_dispersion_q89_s=sample.root_dispersion_q89_s,
-            root_delay_q89_s=sample.root_delay_q89_s,
-            phc_error_bound_ns=phc_error_bound_ns,
+            sample.current_correction_q89_s,
+            sample.root_dispersion_q89_s,
+            sample.root_delay_q89_s,
+            phc_error_bound_ns,
         )
         self._measure_growth(sample, realtime_ns)
         previous = self._state
         state = previous
-        if self._recovery is not None and verdict.status == ClockStatus.SYNCHRONIZED:
+        if self._recovery is not None and verdict.status is SYNCHRONIZED:
             self._recovery.check(sample, realtime_ns=realtime_ns, monotonic_ns=monotonic_ns)
             if not self._forced:
                 self._recovery = None
                 state = status.recovering(state)
         self._failure = None
-        self._state = status.with_sample(
-            state, verdict.status, as_of_monotonic_ns=self._as_of_monotonic_ns, bound_ns=bound_ns
-        )
-        if self._state.status == ClockStatus.SYNCHRONIZED:
+        self._state = status.with_sample(state, verdict.status, self._as_of_monotonic_ns, bound_ns)
+        if self._state.status is SYNCHRONIZED:
             self._max_drift_ppb = self._next_max_drift_ppb
             self.figures.sample, self.figures.phc_error_bound_ns = sample, phc_error_bound_ns
         if verdict is not SYNCHRONISED:
@@ -507,15 +512,13 @@ class Service:
             )
 
     def _measure_growth(self, sample: Tracking, realtime_ns: int) -> None:
-        growth_ppb = self._growth.most_ppb(
-            sample, asked_realtime_ns=self._asked_realtime_ns, received_realtime_ns=realtime_ns
-        )
+        growth_ppb = self._growth.most_ppb(sample, self._asked_realtime_ns, realtime_ns)
         if growth_ppb is None:
             return
         self.figures.dispersion_growth_ppb = growth_ppb
         if growth_ppb >= self._max_drift_ppb:
             return
-        held_back_count = self._damper.admit("dispersion-growth", self._clock.monotonic_ns())
+        held_back_count = self._damper.admit("dispersion-growth", self._monotonic_ns())
         if held_back_count is None:
             return
         self._log.warning(
@@ -532,7 +535,7 @@ class Service:
         self._failure = failure
         self.figures.count_failure(type(failure).__name__)
         previous = self._state
-        self._state = status.without_sample(previous, monotonic_ns=self._clock.monotonic_ns())
+        self._state = status.without_sample(previous, monotonic_ns=self._monotonic_ns())
         self._report(previous, type(failure).__name__, str(failure))
 
     def _fade(self, failure: NoSampleError, now_ns: int) -> bool:
@@ -545,13 +548,13 @@ class Service:
         return True
 
     def _report(self, previous: State, cause: str, explanation: str) -> None:
-        now_ns = self._clock.monotonic_ns()
+        now_ns = self._monotonic_ns()
         state = self._state
         self._explanation = explanation
         held_back_count = None if cause == SYNCHRONISED.cause else self._damper.admit(cause, now_ns)
         age_ns = now_ns - state.as_of_monotonic_ns
         if state.status != previous.status:
-            report = self._log.info if state.status == ClockStatus.SYNCHRONIZED else self._log.warning
+            report = self._log.info if state.status is SYNCHRONIZED else self._log.warning
             report(
                 "status",
                 f"{previous.status.name} -> {state.status.name}, bound {state.bound_ns} ns, as of {age_ns / 1e9:.3f} s ago: "
@@ -576,9 +579,7 @@ class Service:
 
     def _publish(self, now_ns: int) -> None:
         marker = (self._marker or 0) if self._page_seen else None
-        self._publish_record(
-            status.record(self._state, max_drift_ppb=self._max_drift_ppb, disruption_marker=marker)
-        )
+        self._publish_record(status.record(self._state, self._max_drift_ppb, marker))
         figures = self.figures
         figures.publishes_count += 1
         figures.max_drift_ppb, figures.follows_vmclock = self._max_drift_ppb, marker is not None
@@ -589,13 +590,6 @@ class Service:
         else:
             # By then the next poll's answer is there, mostly: one publish does for both.
             self._next_publish_ns = now_ns + self._publish_interval_ns + ANSWER_ALLOWANCE_NS
-
-    def _next_deadline_ns(self) -> int:
-        asks_ns = self._reply_deadline_ns if self._client.waiting else self._next_poll_ns
-        deadline_ns = min(asks_ns, self._next_publish_ns)
-        if self._failure is not None and self._state.status == ClockStatus.FREE_RUNNING:
-            deadline_ns = min(deadline_ns, self._state.as_of_monotonic_ns + GRACE_NS)
-        return deadline_ns
 
 
 def _poll(*descriptors: int) -> select.poll:

@@ -26,12 +26,15 @@ class Signals:
 
     def __init__(self) -> None:
         self.stopping = False
+        #: There is something to do outside of the loop.
+        self.leaving = False
         self._reload = False
         #: A forced disruption goes on.
         self.forced = False
+        #: A SIGUSR1 came, even if that disruption is over; whoever has seen to it sets this to False.
+        self.was_forced = False
         #: Something came; the loop sets it to False before it looks.
         self.noted = False
-        self._force = False
         self._pipe, self._written = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._written, warn_on_full_buffer=False)
         self._previous = {number: signal.signal(number, self._note) for number in _NUMBERS}
@@ -55,33 +58,24 @@ class Signals:
         except BlockingIOError:
             pass
 
-    @property
-    def leaving(self) -> bool:
-        """Whether there is something to do outside of the loop."""
-        return self.stopping or self._reload
-
     def take_reload(self) -> bool:
         """Whether the configuration is to be read again; however often that was asked for, once is enough."""
+        # A handler may run between any two steps. In this order nothing is lost that it notes in between.
+        self.leaving = False
+        if self.stopping:
+            self.leaving = True
         if not self._reload:
             return False
         self._reload = False
         return True
 
-    def take_forced(self) -> bool:
-        """Whether a SIGUSR1 came since this was asked last, even if it is over."""
-        # A handler may run between any two steps: to exchange the two values would lose what it notes in between.
-        if not self._force:
-            return False
-        self._force = False
-        return True
-
     def _note(self, number: int, frame: object) -> None:
         self.noted = True
         if number == signal.SIGUSR1:
-            self._force = self.forced = True
+            self.was_forced = self.forced = True
         elif number == signal.SIGUSR2:
             self.forced = False
         elif number == signal.SIGHUP:
-            self._reload = True
+            self._reload = self.leaving = True
         else:
-            self.stopping = True
+            self.stopping = self.leaving = True

@@ -46,12 +46,19 @@ class Verdict:
         self.explanation = explanation  # for people, with numbers; empty when synchronised
 
 
+_YOUNGEST_Q89_NS = -FUTURE_SAMPLE_TOLERANCE_NS << FLOAT_FRACTION_BITS
+
+# Names of this module, and compared by identity: to look into an enumeration takes the interpreter longer than what it
+# does with what it finds.
+UNKNOWN, SYNCHRONIZED, FREE_RUNNING, DISRUPTED = ClockStatus
+_LEAP_UNSYNCHRONISED = int(CandmLeap.UNSYNCHRONISED)
+
 #: Statuses that no failure and no other than a synchronised sample changes.
-_FIXED = (ClockStatus.UNKNOWN, ClockStatus.DISRUPTED)
+_FIXED = (UNKNOWN, DISRUPTED)
 
 #: What the causes of the other verdicts are called.
 VERDICT_CAUSES = ("local-reference", "stale", "unsynchronised")
-SYNCHRONISED = Verdict(ClockStatus.SYNCHRONIZED, "synchronised", "")
+SYNCHRONISED = Verdict(SYNCHRONIZED, "synchronised", "")
 
 
 class State(namedtuple("State", "status as_of_monotonic_ns bound_ns")):
@@ -66,50 +73,52 @@ class State(namedtuple("State", "status as_of_monotonic_ns bound_ns")):
 
 def initial_state(monotonic_ns: int) -> State:
     """Before the first synchronisation: a bound of 100 years. 0 would claim a perfect clock."""
-    return State(ClockStatus.UNKNOWN, monotonic_ns, UNSYNCHRONISED_BOUND_NS)
+    return State(UNKNOWN, monotonic_ns, UNSYNCHRONISED_BOUND_NS)
 
 
 def judge(
-    sample: Tracking, *, realtime_ns: int, poll_interval_ns: int, trust_local_reference: bool = False
+    sample: Tracking, realtime_ns: int, poll_interval_ns: int, trust_local_reference: bool = False
 ) -> Verdict:
     """What `sample`, received when CLOCK_REALTIME was `realtime_ns`, says of the clock; NoSampleError if nothing."""
     age = _age_q89_ns(sample, realtime_ns)
-    if age < -FUTURE_SAMPLE_TOLERANCE_NS << FLOAT_FRACTION_BITS:
+    if age < _YOUNGEST_Q89_NS:
         raise FutureSampleError(
             f"chronyd's last update lies {-_rounded_ns(age)} ns in the future, which can't be; "
             "look at it with 'chronyc tracking': the system clock was stepped back, perhaps"
         )
-    if sample.leap_status > CandmLeap.UNSYNCHRONISED:
+    if sample.leap_status > _LEAP_UNSYNCHRONISED:
         raise UnknownLeapStatusError(
             f"chronyd reports leap status {sample.leap_status}, which isn't one of 0 to 3; "
             "use a chronyd that this daemon knows"
         )
     if sample.ref_id == LOCAL_REFERENCE_ID and not trust_local_reference:
         return Verdict(
-            ClockStatus.UNKNOWN,
+            UNKNOWN,
             "local-reference",
             f"chronyd follows nothing but its own clock (reference id {LOCAL_REFERENCE_ID:08X}), so that its error is "
             "unknown; give it a source, or start with --trust-local-reference if this clock is the reference",
         )
-    if sample.leap_status == CandmLeap.UNSYNCHRONISED:
+    if sample.leap_status == _LEAP_UNSYNCHRONISED:
         return Verdict(
-            ClockStatus.FREE_RUNNING,
+            FREE_RUNNING,
             "unsynchronised",
             "chronyd says that it isn't synchronised; look at its sources with 'chronyc sources'",
         )
-    stale_after = max(
-        STALE_UPDATE_INTERVALS_COUNT * sample.last_update_interval_q89_s * NANOSECONDS_PER_SECOND,
-        STALE_POLLS_COUNT * poll_interval_ns << FLOAT_FRACTION_BITS,
-    )
     # chronyd renews the reference time of its own clock about once a minute, with an update interval of 0:
-    # there is nothing that could become stale.
-    if age > stale_after and sample.ref_id != LOCAL_REFERENCE_ID:
-        return Verdict(
-            ClockStatus.FREE_RUNNING,
-            "stale",
-            f"chronyd's last update is {_rounded_ns(age)} ns old, more than {_rounded_ns(stale_after)} ns; "
-            "look at its sources with 'chronyc sources'",
-        )
+    # there is nothing that could become stale. Of other samples few are older than the polls allow.
+    if (
+        age > STALE_POLLS_COUNT * poll_interval_ns << FLOAT_FRACTION_BITS
+        and sample.ref_id != LOCAL_REFERENCE_ID
+    ):
+        intervals = STALE_UPDATE_INTERVALS_COUNT * sample.last_update_interval_q89_s * NANOSECONDS_PER_SECOND
+        if age > intervals:
+            stale_after = max(intervals, STALE_POLLS_COUNT * poll_interval_ns << FLOAT_FRACTION_BITS)
+            return Verdict(
+                FREE_RUNNING,
+                "stale",
+                f"chronyd's last update is {_rounded_ns(age)} ns old, more than {_rounded_ns(stale_after)} ns; "
+                "look at its sources with 'chronyc sources'",
+            )
     return SYNCHRONISED
 
 
@@ -145,12 +154,12 @@ class Recovery:
             )
 
 
-def with_sample(state: State, status: ClockStatus, *, as_of_monotonic_ns: int, bound_ns: int) -> State:
+def with_sample(state: State, status: ClockStatus, as_of_monotonic_ns: int, bound_ns: int) -> State:
     """`state` after a usable sample of `status`, with the bound that was computed from it."""
-    if state.status == ClockStatus.DISRUPTED:
+    if state.status is DISRUPTED:
         return state  # no sample by itself leads out
-    if status == ClockStatus.SYNCHRONIZED:
-        return State(status, as_of_monotonic_ns, bound_ns)
+    if status is SYNCHRONIZED:
+        return tuple.__new__(State, (status, as_of_monotonic_ns, bound_ns))  # a State, made the short way
     if state.status in _FIXED:
         return state  # only a synchronised sample leads out
     return state._replace(status=status)
@@ -161,44 +170,47 @@ def without_sample(state: State, *, monotonic_ns: int) -> State:
     if state.status in _FIXED:
         return state
     in_grace = monotonic_ns < state.as_of_monotonic_ns + GRACE_NS
-    return state._replace(status=ClockStatus.FREE_RUNNING if in_grace else ClockStatus.UNKNOWN)
+    return state._replace(status=FREE_RUNNING if in_grace else UNKNOWN)
 
 
 def disrupted(state: State) -> State:
     """`state` after a disruption, whatever it was."""
-    return state._replace(status=ClockStatus.DISRUPTED)
+    return state._replace(status=DISRUPTED)
 
 
 def recovering(state: State) -> State:
     """`state` when chronyd has forgotten what it measured before the disruption."""
-    return state._replace(status=ClockStatus.UNKNOWN)
+    return state._replace(status=UNKNOWN)
 
 
 def without_page(state: State) -> State:
     """`state` while the VMClock page can't be had, so that nobody can tell whether there was a disruption."""
-    return state if state.status in _FIXED else state._replace(status=ClockStatus.UNKNOWN)
+    return state if state.status in _FIXED else state._replace(status=UNKNOWN)
 
 
-def record(state: State, *, max_drift_ppb: int, disruption_marker: int | None = None) -> SegmentRecord:
+def record(state: State, max_drift_ppb: int, disruption_marker: int | None = None) -> SegmentRecord:
     """What is written into the segments for `state`. The generation is the writer's business.
 
     With a marker, readers have to compare it with the VMClock page's; without one, there is no page for them to read.
     """
-    as_of_sec, as_of_nsec = divmod(state.as_of_monotonic_ns, NANOSECONDS_PER_SECOND)
+    as_of_ns = state.as_of_monotonic_ns
+    as_of_sec = as_of_ns // NANOSECONDS_PER_SECOND
     # COMPAT: the original leaves void_after's nanoseconds at 0, up to a second earlier than 1000 s after as_of.
-    void_after_sec, void_after_nsec = divmod(state.as_of_monotonic_ns + VOID_AFTER_NS, NANOSECONDS_PER_SECOND)
-    return SegmentRecord(
-        generation=0,
-        as_of_sec=as_of_sec,
-        as_of_nsec=as_of_nsec,
-        void_after_sec=void_after_sec,
-        void_after_nsec=void_after_nsec,
-        bound_ns=state.bound_ns,
-        disruption_marker=disruption_marker or 0,
-        max_drift_ppb=max_drift_ppb,
-        clock_status=state.status,
-        clock_disruption_support_enabled=int(disruption_marker is not None),
+    void_after_ns = as_of_ns + VOID_AFTER_NS
+    void_after_sec = void_after_ns // NANOSECONDS_PER_SECOND
+    fields = (
+        0,  # generation
+        as_of_sec,
+        as_of_ns - as_of_sec * NANOSECONDS_PER_SECOND,
+        void_after_sec,
+        void_after_ns - void_after_sec * NANOSECONDS_PER_SECOND,
+        state.bound_ns,
+        disruption_marker or 0,
+        max_drift_ppb,
+        state.status,
+        0 if disruption_marker is None else 1,  # clock_disruption_support_enabled
     )
+    return tuple.__new__(SegmentRecord, fields)  # a SegmentRecord, made the short way
 
 
 def _age_q89_ns(sample: Tracking, realtime_ns: int) -> int:

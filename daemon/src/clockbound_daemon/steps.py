@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 #: A tick can fall into one look or two, but not into so many.
-ATTEMPTS_COUNT = 10
+ATTEMPTS = range(10)
 
 
 def offset_ns(realtime_coarse_ns: Callable[[], int], monotonic_coarse_ns: Callable[[], int]) -> int | None:
@@ -19,7 +19,7 @@ def offset_ns(realtime_coarse_ns: Callable[[], int], monotonic_coarse_ns: Callab
     A tick between the two readings would be taken for a step. It changes the real-time clock too, which is
     therefore read before and after the other.
     """
-    for _ in range(ATTEMPTS_COUNT):
+    for _ in ATTEMPTS:
         before_ns = realtime_coarse_ns()
         monotonic_ns = monotonic_coarse_ns()
         if realtime_coarse_ns() == before_ns:

@@ -459,6 +459,20 @@ DAEMON_LAYOUTS = (
     RESET_SOURCES_REQUEST,
     BURST_REQUEST,
 )
+#: What it looks at in each reply, once a second; the rest only when somebody asks.
+PICKED = {
+    "tracking_reply": (
+        "ref_id",
+        "leap_status",
+        "ref_time_sec_high",
+        "ref_time_sec_low",
+        "ref_time_nsec",
+        "current_correction",
+        "root_delay",
+        "root_dispersion",
+        "last_update_interval",
+    )
+}
 LAYOUTS = (
     *DAEMON_LAYOUTS,
     N_SOURCES_REQUEST,

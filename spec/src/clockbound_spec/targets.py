@@ -81,6 +81,7 @@ def targets(root: Path) -> dict[str, Renderer]:
             enumerations=candm.DAEMON_ENUMERATIONS,
             limits=candm.NUMBERS,
             layouts=tuple(plain(layout) for layout in candm.DAEMON_LAYOUTS),
+            picked=candm.PICKED,
         ),
         "conformance/src/clockbound_conformance/_vocabulary.py": lambda: python.module(
             "Words that adapters answer with.", enumerations=vocabulary.ENUMERATIONS

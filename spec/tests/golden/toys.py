@@ -175,6 +175,22 @@ def box_1_invalid(record: Box) -> str:
     return ""
 
 
+_BOX_1_PICKED = Struct("=18xh12x5s3x")
+
+
+def pick_box_1(
+    data: bytes,
+) -> tuple[
+    int,  # corner_y
+    bytes,  # label
+]:
+    """These fields, for those who need no more. Ranges are not checked.
+
+    Raises struct.error unless `data` has 40 bytes.
+    """
+    return _BOX_1_PICKED.unpack(data)
+
+
 # Box 2. A box with a lid. Byte order: native.
 BOX_2_SIZE_BYTES = 32
 BOX_2_MAGIC_OFFSET_BYTES = 0
@@ -237,6 +253,7 @@ CRATE_SERIAL = 0x123456789ABCDEF
 CRATE_STOCK_OFFSET_BYTES = 8
 CRATE_DRIFT_OFFSET_BYTES = 12
 _CRATE = Struct("<QIh2x")
+_CRATE_CONSTANTS = (CRATE_SERIAL,)
 
 
 def unpack_crate(data: bytes | bytearray | memoryview) -> Crate:
@@ -245,7 +262,7 @@ def unpack_crate(data: bytes | bytearray | memoryview) -> Crate:
     Raises struct.error when `data` is shorter.
     """
     values = _CRATE.unpack_from(data)
-    return Crate(*values[1:])
+    return tuple.__new__(Crate, values[1:])
 
 
 def pack_crate(record: Crate) -> bytes:
@@ -253,11 +270,7 @@ def pack_crate(record: Crate) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _CRATE.pack(
-        CRATE_SERIAL,
-        record.stock,
-        record.drift,
-    )
+    return _CRATE.pack(*(_CRATE_CONSTANTS + record))
 
 
 def crate_invalid(record: Crate) -> str:
@@ -265,6 +278,21 @@ def crate_invalid(record: Crate) -> str:
     if not -500 <= record.drift <= 500:
         return "drift"
     return ""
+
+
+_CRATE_PICKED = Struct("<12xh2x")
+
+
+def pick_crate(
+    data: bytes,
+) -> tuple[
+    int,  # drift
+]:
+    """These fields, for those who need no more. Ranges are not checked.
+
+    Raises struct.error unless `data` has 16 bytes.
+    """
+    return _CRATE_PICKED.unpack(data)
 
 
 # Letter. A letter by post. Byte order: big.
@@ -282,7 +310,7 @@ def unpack_letter(data: bytes | bytearray | memoryview) -> Letter:
     Raises struct.error when `data` is shorter.
     """
     values = _LETTER.unpack_from(data)
-    return Letter(*values[:2])
+    return tuple.__new__(Letter, values[:2])
 
 
 def pack_letter(record: Letter) -> bytes:

@@ -800,12 +800,20 @@ static PyType_Spec client_spec = {
 
 #define HEADER_BYTES CB_SEGMENT_V2_AS_OF_SEC_OFFSET_BYTES
 
-static PyObject *publish(PyObject *module, PyObject *arguments)
+static PyObject *publish(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
 {
     (void)module;
-    Py_buffer mapping, segment;
-    if (!PyArg_ParseTuple(arguments, "w*y*:publish", &mapping, &segment))
+    if (count != 2) {
+        PyErr_Format(PyExc_TypeError, "publish() takes exactly 2 arguments (%zd given)", count);
         return NULL;
+    }
+    Py_buffer mapping, segment;
+    if (PyObject_GetBuffer(arguments[0], &mapping, PyBUF_WRITABLE) != 0)
+        return NULL;
+    if (PyObject_GetBuffer(arguments[1], &segment, PyBUF_SIMPLE) != 0) {
+        PyBuffer_Release(&mapping);
+        return NULL;
+    }
     PyObject *result = NULL;
     /* The header up to the generation never changes while a segment is in use. */
     if (segment.len <= HEADER_BYTES || segment.len % (Py_ssize_t)sizeof(cb_word) != 0 ||
@@ -925,7 +933,7 @@ static void module_free(void *module)
 }
 
 static PyMethodDef module_methods[] = {
-    {"publish", publish, METH_VARARGS,
+    {"publish", (PyCFunction)(void (*)(void))publish, METH_FASTCALL,
      "publish(mapping, segment, /)\n--\n\n"
      "Publish the body of `segment`, a whole packed segment, in `mapping`, a writable one of the same "
      "layout.\n\n"
