@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -577,6 +577,29 @@ def test_what_a_question_puts_off_is_found_when_it_is_answered_or_at_the_next_pu
     stage.run_until(3 * SECOND_NS - 1)
     assert stage.statuses()[-1] == (2 * SECOND_NS + found_ns, DISRUPTED)
     assert stage.last.disruption_marker == 8
+
+
+def test_time_between_two_readings_of_clocks_makes_no_sample_younger(logged: Logged) -> None:
+    stage = synchronised(Stage(logged.write))
+    stage.clock.step(1)
+    for _ in range(3):  # it is found, and chronyd obeys two orders
+        stage.service.turn()
+    assert [order for _, order in ordered(stage)] == [RESET, BURST]
+    before = tracking(ref_time_ns=stage.clock.realtime - 5_000_000, current_correction=0)
+
+    def slow(read: Callable[[], int]) -> Callable[[], int]:
+        def reading() -> int:
+            stage.clock.advance(10_000_000)
+            return read()
+
+        return reading
+
+    stage.service._monotonic_ns = slow(stage.clock.monotonic_ns)
+    stage.service._realtime_ns = slow(stage.clock.realtime_ns)
+    with pytest.raises(
+        OldSampleError, match="is 25000000 ns old, but the clock was disrupted 10000000 ns ago"
+    ):
+        stage.service._take(before)
 
 
 def test_a_forced_disruption_is_not_put_off_by_a_question(logged: Logged) -> None:

@@ -157,3 +157,5 @@ def test_publish_needs_a_writable_mapping() -> None:
     bad: Any = segment_bytes()
     with pytest.raises(BufferError):
         publish(bad, segment_bytes())
+    with pytest.raises(TypeError, match=r"takes exactly 2 arguments \(1 given\)"):
+        publish(*[bytearray(80)])

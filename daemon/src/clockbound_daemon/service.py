@@ -276,7 +276,7 @@ class Service:
         if changed or now_ns >= self._next_publish_ns:
             self._publish(now_ns)
         asks_ns = self._reply_deadline_ns if client.waiting else self._next_poll_ns
-        deadline_ns = min(asks_ns, self._next_publish_ns)
+        deadline_ns = min(self._next_publish_ns, asks_ns)
         if self._failure is not None and self._state.status is FREE_RUNNING:
             deadline_ns = min(deadline_ns, self._state.as_of_monotonic_ns + GRACE_NS)
         return deadline_ns
@@ -468,7 +468,8 @@ class Service:
                 )
 
     def _take(self, sample: Tracking) -> None:
-        realtime_ns, monotonic_ns = self._realtime_ns(), self._monotonic_ns()
+        # In this order: what happens between the two readings makes the sample look older, never younger.
+        monotonic_ns, realtime_ns = self._monotonic_ns(), self._realtime_ns()
         if self._page_failure is not None:
             raise self._page_failure
         if not self._offset_known:
@@ -486,7 +487,9 @@ class Service:
             sample.root_delay_q89_s,
             phc_error_bound_ns,
         )
-        self._measure_growth(sample, realtime_ns)
+        growth_ppb = self._growth.most_ppb(sample, self._asked_realtime_ns, realtime_ns)
+        if growth_ppb is not None:
+            self._judge_growth(growth_ppb)
         previous = self._state
         state = previous
         if self._recovery is not None and verdict.status is SYNCHRONIZED:
@@ -511,10 +514,7 @@ class Service:
                 f"root delay {bound.in_seconds(sample.root_delay_q89_s)} s, PHC {phc_error_bound_ns} ns",
             )
 
-    def _measure_growth(self, sample: Tracking, realtime_ns: int) -> None:
-        growth_ppb = self._growth.most_ppb(sample, self._asked_realtime_ns, realtime_ns)
-        if growth_ppb is None:
-            return
+    def _judge_growth(self, growth_ppb: int) -> None:
         self.figures.dispersion_growth_ppb = growth_ppb
         if growth_ppb >= self._max_drift_ppb:
             return
