@@ -16,8 +16,8 @@ import clockbound_daemon
 import pytest
 from clockbound_client.testing import ManualSegment
 from clockbound_daemon import metrics, options, status
-from clockbound_daemon._candm import TrackingReply
-from clockbound_daemon.candm import Tracking
+from clockbound_daemon._candm import TrackingReply, pack_tracking_reply
+from clockbound_daemon.candm import sample_of
 from clockbound_daemon.figures import Figures
 from conftest import IMPLEMENTATIONS
 from segments import write_segment
@@ -69,7 +69,7 @@ def test_the_monitoring_page_lists_the_metrics_that_exist_and_no_others(docs: Pa
     page = (docs / "monitoring.rst").read_text()
     documented = set(re.findall(r"^   \* - ``(clockbound_\w+)", page, re.MULTILINE))
     figures = Figures(started_realtime_ns=0, max_drift_ppb=1, poll_interval_ns=1)
-    figures.sample, figures.dispersion_growth_ppb = Tracking(TrackingReply()), 1
+    figures.sample, figures.dispersion_growth_ppb = sample_of(pack_tracking_reply(TrackingReply())), 1
     text = metrics.render(status.initial_state(0), figures, monotonic_ns=0)
     assert documented == set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
 
