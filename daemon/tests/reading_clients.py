@@ -104,6 +104,7 @@ class Reader:
         self._vmclock = None if order["vmclock"] is None or name.endswith("1") else Path(order["vmclock"])
         self._adapter: str = order["adapter"]
         self._truth: dict[str, int] | None = order["truth"]
+        self._asked_identity: tuple[int, int] | None = None
         self._pause_s: float = order["pause_s"]
         self.counts = dict.fromkeys(
             ("reads", "trusted", "torn", "malformed", "wrong", "errors", "unjudged"), 0
@@ -146,7 +147,7 @@ class Reader:
                 self._failed(error)
             else:
                 self._contains(live.status.name, live.earliest_ns, live.latest_ns, before_ns, time.time_ns())
-        before = self._segment.look()
+        before = self._look()
         # A second ahead, so that no record that comes in between can be from the future.
         realtime_ns, monotonic_ns = time.time_ns(), time.monotonic_ns() + SECOND_NS
         if self._truth is None and before is not None:  # the daemon's clock isn't the machine's
@@ -162,13 +163,19 @@ class Reader:
         answer = Interval(given.earliest_ns, given.latest_ns, given.status.name)
         self._is_whole(answer, realtime_ns, monotonic_ns, before, after)
 
+    def _look(self) -> bytes | None:
+        """The record before a question, and which file has it."""
+        record = self._segment.look()
+        self._asked_identity = self._segment.identity
+        return record
+
     def _failed(self, error: ClockBoundError) -> None:
         self.counts["reads"] += 1
         is_malformed = isinstance(error, (SegmentMalformedError, SegmentVersionNotSupportedError))
         self._fault("malformed" if is_malformed else "errors", repr(error))
 
     def _ask_program(self, adapter: Adapter) -> None:
-        there, before = self._segment.exists(), self._segment.look()
+        there, before = self._segment.exists(), self._look()
         realtime_ns, monotonic_ns = time.time_ns(), time.monotonic_ns()
         if self._truth is None and before is not None:
             monotonic_ns = _as_of_ns(before) + SECOND_NS
@@ -221,8 +228,11 @@ class Reader:
         generations = [
             int.from_bytes(record[GENERATION], sys.byteorder) for record in (before, after) if record
         ]
-        if len(generations) == 2 and (generations[1] - generations[0]) % 65534 > 2:
-            self.counts["unjudged"] += 1  # there were records in between that nobody looked at
+        is_replaced = self._segment.identity != self._asked_identity
+        if is_replaced or (len(generations) == 2 and (generations[1] - generations[0]) % 65534 > 2):
+            self.counts["unjudged"] += (
+                1  # there were records in between, or in the old file, that nobody looked at
+            )
         else:
             self._fault("torn", f"{answer} at {realtime_ns}, {monotonic_ns}: {generations}")
 
