@@ -579,6 +579,17 @@ def test_what_a_question_puts_off_is_found_when_it_is_answered_or_at_the_next_pu
     assert stage.last.disruption_marker == 8
 
 
+@pytest.mark.parametrize("answer", [tracking(), SILENCE], ids=["answered", "silent"])
+def test_a_turn_that_comes_late_looks_before_it_asks(logged: Logged, page: FakePage, answer: Any) -> None:
+    # The machine was suspended, say, and nobody knows what became of chronyd meanwhile.
+    stage = synchronised(following(logged, page), answer)
+    page.disrupt(8)
+    stage.clock.advance(100 * SECOND_NS)
+    stage.service.turn()
+    assert (stage.last.clock_status, stage.last.disruption_marker) == (DISRUPTED, 8)
+    assert stage.chronyd.asked_monotonic_ns == [MONOTONIC_NS]
+
+
 def test_time_between_two_readings_of_clocks_makes_no_sample_younger(logged: Logged) -> None:
     stage = synchronised(Stage(logged.write))
     stage.clock.step(1)

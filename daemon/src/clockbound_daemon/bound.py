@@ -23,6 +23,7 @@ class BoundTooLargeError(NoSampleError):
 
 
 def clock_error_bound_ns(
+    *,
     current_correction_q89_s: int,
     root_dispersion_q89_s: int,
     root_delay_q89_s: int,

@@ -252,14 +252,14 @@ class Service:
         if client.waiting:
             answer = self._answer(now_ns)
         elif (
-            now_ns >= self._next_poll_ns
+            self._next_poll_ns <= now_ns < self._next_publish_ns
             and self._state.status is SYNCHRONIZED
             and not self._signals.was_forced
         ):
             changed = self._ask(now_ns)
             is_asked = client.waiting
-        # Where a question was asked just now, it is the next turn that looks: the one that takes the answer, or the one
-        # of the next publish.
+        # Where a question was asked in time, it is the next turn that looks: the one that takes the answer, or the one of
+        # the next publish. A turn that comes late, as after a suspension, looks at once.
         if not is_asked:
             disruptions_count = self.figures.disruptions_count
             # After the answer was received: nothing that happened before chronyd made it can escape.
@@ -482,10 +482,10 @@ class Service:
         if self._phc is not None and sample.ref_id == self._phc_reference_id:
             phc_error_bound_ns = self._phc.read_ns()
         bound_ns = bound.clock_error_bound_ns(
-            sample.current_correction_q89_s,
-            sample.root_dispersion_q89_s,
-            sample.root_delay_q89_s,
-            phc_error_bound_ns,
+            current_correction_q89_s=sample.current_correction_q89_s,
+            root_dispersion_q89_s=sample.root_dispersion_q89_s,
+            root_delay_q89_s=sample.root_delay_q89_s,
+            phc_error_bound_ns=phc_error_bound_ns,
         )
         growth_ppb = self._growth.most_ppb(sample, self._asked_realtime_ns, realtime_ns)
         if growth_ppb is not None:

@@ -159,7 +159,7 @@ def with_sample(state: State, status: ClockStatus, as_of_monotonic_ns: int, boun
     if state.status is DISRUPTED:
         return state  # no sample by itself leads out
     if status is SYNCHRONIZED:
-        return tuple.__new__(State, (status, as_of_monotonic_ns, bound_ns))  # a State, made the short way
+        return State(status, as_of_monotonic_ns, bound_ns)
     if state.status in _FIXED:
         return state  # only a synchronised sample leads out
     return state._replace(status=status)
@@ -193,24 +193,21 @@ def record(state: State, max_drift_ppb: int, disruption_marker: int | None = Non
 
     With a marker, readers have to compare it with the VMClock page's; without one, there is no page for them to read.
     """
-    as_of_ns = state.as_of_monotonic_ns
-    as_of_sec = as_of_ns // NANOSECONDS_PER_SECOND
+    as_of_sec, as_of_nsec = divmod(state.as_of_monotonic_ns, NANOSECONDS_PER_SECOND)
     # COMPAT: the original leaves void_after's nanoseconds at 0, up to a second earlier than 1000 s after as_of.
-    void_after_ns = as_of_ns + VOID_AFTER_NS
-    void_after_sec = void_after_ns // NANOSECONDS_PER_SECOND
-    fields = (
-        0,  # generation
-        as_of_sec,
-        as_of_ns - as_of_sec * NANOSECONDS_PER_SECOND,
-        void_after_sec,
-        void_after_ns - void_after_sec * NANOSECONDS_PER_SECOND,
-        state.bound_ns,
-        disruption_marker or 0,
-        max_drift_ppb,
-        state.status,
-        0 if disruption_marker is None else 1,  # clock_disruption_support_enabled
+    void_after_sec, void_after_nsec = divmod(state.as_of_monotonic_ns + VOID_AFTER_NS, NANOSECONDS_PER_SECOND)
+    return SegmentRecord(
+        generation=0,
+        as_of_sec=as_of_sec,
+        as_of_nsec=as_of_nsec,
+        void_after_sec=void_after_sec,
+        void_after_nsec=void_after_nsec,
+        bound_ns=state.bound_ns,
+        disruption_marker=disruption_marker or 0,
+        max_drift_ppb=max_drift_ppb,
+        clock_status=state.status,
+        clock_disruption_support_enabled=int(disruption_marker is not None),
     )
-    return tuple.__new__(SegmentRecord, fields)  # a SegmentRecord, made the short way
 
 
 def _age_q89_ns(sample: Tracking, realtime_ns: int) -> int:
