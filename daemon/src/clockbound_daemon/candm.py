@@ -177,6 +177,7 @@ class Question:
 
 def sample_of(datagram: bytes) -> Tracking:
     """What the TRACKING reply `datagram` says; BadTimestampError when its time can't be."""
+    # In the order of the spec's PICKED, which is that of the reply.
     (
         ref_id,
         leap_status,

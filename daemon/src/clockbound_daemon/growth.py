@@ -27,7 +27,7 @@ class GrowthMonitor:
         """What came before can't be compared with what comes: the clock was stepped, say."""
         self._update = self._first = None
 
-    def most_ppb(self, sample: Tracking, asked_realtime_ns: int, received_realtime_ns: int) -> int | None:
+    def most_ppb(self, sample: Tracking, *, asked_realtime_ns: int, received_realtime_ns: int) -> int | None:
         """The growth since the first answer with this reference time: at most so much, rounded up; None if not known.
 
         The instants are CLOCK_REALTIME before the question and after the answer. chronyd made the answer between them,

@@ -477,7 +477,12 @@ class Service:
                 "it can't be said at the moment whether the system clock was set, because ticks fall between all readings; "
                 "nothing to do unless it lasts"
             )
-        verdict = status.judge(sample, realtime_ns, self._poll_interval_ns, self._trust_local_reference)
+        verdict = status.judge(
+            sample,
+            realtime_ns=realtime_ns,
+            poll_interval_ns=self._poll_interval_ns,
+            trust_local_reference=self._trust_local_reference,
+        )
         phc_error_bound_ns = 0
         if self._phc is not None and sample.ref_id == self._phc_reference_id:
             phc_error_bound_ns = self._phc.read_ns()
@@ -487,7 +492,9 @@ class Service:
             root_delay_q89_s=sample.root_delay_q89_s,
             phc_error_bound_ns=phc_error_bound_ns,
         )
-        growth_ppb = self._growth.most_ppb(sample, self._asked_realtime_ns, realtime_ns)
+        growth_ppb = self._growth.most_ppb(
+            sample, asked_realtime_ns=self._asked_realtime_ns, received_realtime_ns=realtime_ns
+        )
         if growth_ppb is not None:
             self._judge_growth(growth_ppb)
         previous = self._state
@@ -498,7 +505,9 @@ class Service:
                 self._recovery = None
                 state = status.recovering(state)
         self._failure = None
-        self._state = status.with_sample(state, verdict.status, self._as_of_monotonic_ns, bound_ns)
+        self._state = status.with_sample(
+            state, verdict.status, as_of_monotonic_ns=self._as_of_monotonic_ns, bound_ns=bound_ns
+        )
         if self._state.status is SYNCHRONIZED:
             self._max_drift_ppb = self._next_max_drift_ppb
             self.figures.sample, self.figures.phc_error_bound_ns = sample, phc_error_bound_ns
@@ -579,7 +588,9 @@ class Service:
 
     def _publish(self, now_ns: int) -> None:
         marker = (self._marker or 0) if self._page_seen else None
-        self._publish_record(status.record(self._state, self._max_drift_ppb, marker))
+        self._publish_record(
+            status.record(self._state, max_drift_ppb=self._max_drift_ppb, disruption_marker=marker)
+        )
         figures = self.figures
         figures.publishes_count += 1
         figures.max_drift_ppb, figures.follows_vmclock = self._max_drift_ppb, marker is not None

@@ -77,7 +77,7 @@ def initial_state(monotonic_ns: int) -> State:
 
 
 def judge(
-    sample: Tracking, realtime_ns: int, poll_interval_ns: int, trust_local_reference: bool = False
+    sample: Tracking, *, realtime_ns: int, poll_interval_ns: int, trust_local_reference: bool = False
 ) -> Verdict:
     """What `sample`, received when CLOCK_REALTIME was `realtime_ns`, says of the clock; NoSampleError if nothing."""
     age = _age_q89_ns(sample, realtime_ns)
@@ -154,7 +154,7 @@ class Recovery:
             )
 
 
-def with_sample(state: State, status: ClockStatus, as_of_monotonic_ns: int, bound_ns: int) -> State:
+def with_sample(state: State, status: ClockStatus, *, as_of_monotonic_ns: int, bound_ns: int) -> State:
     """`state` after a usable sample of `status`, with the bound that was computed from it."""
     if state.status is DISRUPTED:
         return state  # no sample by itself leads out
@@ -188,7 +188,7 @@ def without_page(state: State) -> State:
     return state if state.status in _FIXED else state._replace(status=UNKNOWN)
 
 
-def record(state: State, max_drift_ppb: int, disruption_marker: int | None = None) -> SegmentRecord:
+def record(state: State, *, max_drift_ppb: int, disruption_marker: int | None = None) -> SegmentRecord:
     """What is written into the segments for `state`. The generation is the writer's business.
 
     With a marker, readers have to compare it with the VMClock page's; without one, there is no page for them to read.
