@@ -76,9 +76,20 @@ def test_an_answer_that_is_not_there_yet_is_not_waited_for(client: ChronyClient,
 
 
 def test_every_question_has_a_number_of_its_own(client: ChronyClient, fake: FakeChronyd) -> None:
-    for _ in range(5):
+    count = 2 * chrony.SEQUENCES_COUNT + 1
+    for _ in range(count):
         assert answered(client, fake)
-    assert len(set(fake.sequences)) == 5
+    assert len(set(fake.sequences)) == count
+
+
+def test_no_number_can_be_told_from_another(
+    client: ChronyClient, fake: FakeChronyd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = [bytes([i]) * 4 for i in range(chrony.SEQUENCES_COUNT)]
+    monkeypatch.setattr(os, "urandom", lambda bytes_count: random.pop() if bytes_count == 4 else b"")
+    for _ in range(chrony.SEQUENCES_COUNT):
+        assert answered(client, fake)
+    assert sorted(fake.sequences) == [0x01010101 * i for i in range(chrony.SEQUENCES_COUNT)]
 
 
 def not_the_answer(sequence: int) -> list[bytes]:

@@ -18,9 +18,9 @@ from daemon_support import MONOTONIC_NS, SECOND_NS, FakeSignals, reply, tracking
 from test_service import Logged, Stage
 
 OURS = str(Path(clockbound_daemon.__file__).parent)
-#: Calls of Python functions in a cycle of 1 s on a host without a VMClock page: 38. More than this is a new habit, which
+#: Calls of Python functions in a cycle of 1 s on a host without a VMClock page: 33. More than this is a new habit, which
 #: has to be worth a fiftieth of the budget a call.
-CALLS_LIMIT_COUNT = 42
+CALLS_LIMIT_COUNT = 36
 
 
 @pytest.fixture

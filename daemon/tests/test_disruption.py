@@ -531,15 +531,31 @@ def test_a_page_that_is_busy_from_the_start_is_one_that_clients_must_look_at(
 def test_a_page_that_comes_after_the_start_is_followed_from_then_on(logged: Logged, page: FakePage) -> None:
     page.path.unlink()
     stage = following(logged, page, marker=None, page_seen=False)
-    synchronised(stage, *[tracking()] * 9)
+    synchronised(stage, *[tracking()] * 29)
+    # It was looked for at the first turn; ten seconds later it is looked for again, and so on.
+    stage.run_until(15 * SECOND_NS)
     assert stage.last.clock_disruption_support_enabled == 0
     page.replace(7)
-    stage.run_until(SECOND_NS + ANSWER_NS)
+    stage.run_until(20 * SECOND_NS - 1)
+    assert stage.last.clock_disruption_support_enabled == 0
+    stage.run_until(20 * SECOND_NS + ANSWER_NS)
     assert (stage.last.clock_disruption_support_enabled, stage.last.disruption_marker) == (1, 7)
     assert [status for _, status in changes(stage)] == [SYNCHRONIZED]
     page.disrupt(8)
-    stage.run_until(2 * SECOND_NS + ANSWER_NS)
+    stage.run_until(21 * SECOND_NS + ANSWER_NS)
     assert stage.last.clock_status == DISRUPTED
+
+
+def test_a_page_is_looked_for_at_each_turn_where_an_earlier_daemon_has_seen_a_marker(
+    logged: Logged, page: FakePage
+) -> None:
+    page.path.unlink()
+    stage = following(logged, page, marker=7, page_seen=False)
+    synchronised(stage, *[tracking()] * 9)
+    stage.run_until(4 * SECOND_NS + SECOND_NS // 2)
+    page.replace(8)
+    stage.run_until(5 * SECOND_NS + ANSWER_NS)
+    assert (stage.last.clock_status, stage.last.disruption_marker) == (DISRUPTED, 8)
 
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
@@ -548,16 +564,17 @@ def test_something_else_in_the_place_of_a_page_that_never_was_does_no_lasting_ha
 ) -> None:
     page.path.unlink()
     stage = following(logged, page, marker=None, page_seen=False)
-    synchronised(stage, *[tracking()] * 9)
+    synchronised(stage, *[tracking()] * 19)
     if kind == "file":
         page.path.write_bytes(b"something else")
     else:
         page.path.mkdir()
-    stage.run_until(3 * SECOND_NS)
+    stage.run_until(10 * SECOND_NS + ANSWER_NS)
     # Nobody can tell what it is.
     assert (stage.last.clock_status, stage.last.clock_disruption_support_enabled) == (UNKNOWN, 0)
+    # From now on it is looked at at each turn.
     page.path.rename(page.path.with_name("away"))
-    stage.run_until(5 * SECOND_NS)
+    stage.run_until(11 * SECOND_NS + ANSWER_NS)
     assert stage.last.clock_status == SYNCHRONIZED
 
 

@@ -413,7 +413,14 @@ def test_every_deadline_lies_ahead_for_any_mix_of_answers(logged: Logged) -> Non
 def test_answers_that_nobody_asked_for_do_not_keep_the_loop_awake(logged: Logged, directory: Path) -> None:
     fake = FakeChronyd(directory / "chronyd.sock")
     client = ChronyClient(str(directory / "chronyd.sock"))
-    service = Service(
+    turns: list[int] = []
+
+    class CountedService(Service):
+        def turn(self) -> int:
+            turns.append(1)
+            return super().turn()
+
+    service = CountedService(
         initial=status.initial_state(0),
         client=client,
         publish=lambda record: None,
@@ -421,12 +428,7 @@ def test_answers_that_nobody_asked_for_do_not_keep_the_loop_awake(logged: Logged
         max_drift_ppb=50_000,
         poll_interval_ns=SECOND_NS // 4,
     )
-    turns: list[int] = []
-    turn, signals = service.turn, Signals()
-
-    def counted_turn() -> int:
-        turns.append(1)
-        return turn()
+    signals = Signals()
 
     def answer_each_question_five_times() -> None:
         for _ in range(4):
@@ -434,7 +436,6 @@ def test_answers_that_nobody_asked_for_do_not_keep_the_loop_awake(logged: Logged
             fake.send(*[reply(sequence)] * 5)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    service.turn = counted_turn  # type: ignore[method-assign]
     answering = threading.Thread(target=answer_each_question_five_times)
     try:
         answering.start()

@@ -84,6 +84,15 @@ def test_pick_reads_what_unpack_reads(name: str, picked: tuple[str, ...], data: 
             pick(other)
 
 
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_a_maker_makes_what_the_class_makes(data: st.DataObject) -> None:
+    names = data.draw(st.sets(st.sampled_from(WRITER.SegmentRecord._fields)))
+    values = {name: data.draw(st.integers()) for name in names}
+    made = WRITER.segment_record(**values)
+    assert (type(made), made) == (WRITER.SegmentRecord, WRITER.SegmentRecord(**values))
+
+
 @each_reader
 def test_unpack_takes_longer_buffers_and_refuses_shorter_ones(layout: Layout, module: Any) -> None:
     unpack = function(layout, module, "unpack_{}")
@@ -168,5 +177,11 @@ def test_pack_refuses_a_number_that_does_not_fit(value: int) -> None:
 def test_generated_modules_import_only_what_starts_fast(module: Any) -> None:
     tree = ast.parse((ROOT / module.__name__).read_text(encoding="utf-8"))
     found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert found <= {"__future__", "collections", "enum", "struct"}
+    assert found <= {
+        "__future__",
+        "collections",
+        "collections.abc",
+        "enum",
+        "struct",
+    }  # the second brings the third
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]

@@ -24,7 +24,7 @@ ENUMERATIONS = (toys.MOOD,)
 
 RENDERERS: dict[str, Callable[[], str]] = {
     "types.h": lambda: c.types_header(ENUMERATIONS, toys.PATHS),
-    "layout.h": lambda: c.layout_header(PLAIN, toys.LIMITS, ENUMERATIONS, "TOYS_H"),
+    "layout.h": lambda: c.layout_header(PLAIN, toys.LIMITS, ENUMERATIONS, "TOYS_H", toys.LISTED),
     "toys.py": lambda: python.module(
         "What programs about toys need.",
         enumerations=ENUMERATIONS,
@@ -32,6 +32,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
         paths=toys.PATHS,
         layouts=PLAIN,
         picked=toys.PICKED,
+        made=toys.MADE,
     ),
     "words.py": lambda: python.module("Words about toys.", enumerations=ENUMERATIONS),
     "layout.json": lambda: json.document(PLAIN, ENUMERATIONS, toys.LIMITS, toys.PATHS, toys.CHAPTERS),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import toys
 from clockbound_spec import candm, rules, targets, vocabulary
 from clockbound_spec.declare import Enumeration, SpecError
 from clockbound_spec.emit import c, python
@@ -44,6 +45,13 @@ def refuse(module: Any) -> str:
 def test_only_plain_fields_are_picked_and_in_their_order(names: tuple[str, ...]) -> None:
     with pytest.raises(SpecError, match=r"^tracking_reply: .*: not some of its plain fields in their order$"):
         python.module("Messages.", layouts=(plain(candm.TRACKING_REPLY),), picked={"tracking_reply": names})
+
+
+def test_only_single_numbers_are_listed() -> None:
+    with pytest.raises(
+        SpecError, match=r"^box: has fields of several items, which can't be listed as numbers$"
+    ):
+        c.layout_header((plain(toys.BOX_1),), (), (), "TOYS_H", listed={"box"})
 
 
 @pytest.mark.parametrize("path", REJECTS, ids=[path.stem for path in REJECTS])

@@ -231,3 +231,5 @@ LETTER = Layout(
 
 LAYOUTS = (BOX_1, BOX_2, CRATE, LETTER)
 PICKED = {"box_1": ("corner_y", "label"), "crate": ("drift",)}
+LISTED = {"crate"}
+MADE = {"box", "crate"}

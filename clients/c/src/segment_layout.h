@@ -40,6 +40,8 @@
 #define CB_BURST_TOTAL_COUNT INT64_C(8)
 /* After this it is told to do so again, and then at intervals that double. */
 #define CB_BURST_AGAIN_NS INT64_C(10000000000)
+/* Time between two looks for a VMClock page where there never was one. */
+#define CB_PAGE_LOOK_INTERVAL_NS INT64_C(10000000000)
 /* Least time between two answers from which the growth of chronyd's dispersion is computed. */
 #define CB_GROWTH_WINDOW_NS INT64_C(500000000)
 
@@ -240,6 +242,19 @@ struct cb_segment_record {
     int32_t clock_status; /* code */
     uint8_t clock_disruption_support_enabled; /* code */
 };
+
+/* X(name, type) for each field of struct cb_segment_record, in its order. */
+#define CB_SEGMENT_RECORD_FIELDS(X)                                                                          \
+    X(generation, uint16_t)                                                                                  \
+    X(as_of_sec, int64_t)                                                                                    \
+    X(as_of_nsec, int64_t)                                                                                   \
+    X(void_after_sec, int64_t)                                                                               \
+    X(void_after_nsec, int64_t)                                                                              \
+    X(bound_ns, int64_t)                                                                                     \
+    X(disruption_marker, uint64_t)                                                                           \
+    X(max_drift_ppb, uint32_t)                                                                               \
+    X(clock_status, int32_t)                                                                                 \
+    X(clock_disruption_support_enabled, uint8_t)
 
 /* What readers get from vmclock. */
 struct cb_vmclock {

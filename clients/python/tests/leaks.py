@@ -153,6 +153,8 @@ def actions(module: Any, intervals: Any, folder: Path) -> dict[str, Callable[[],
         "pickle": lambda: pickle.loads(pickle.dumps(interval)),
         "copy": lambda: (copy.copy(interval), copy.deepcopy(tai)),
         "publish": lambda: _core.publish(other, content),
+        "publish record": lambda: _core.publish_record(other, _layout.unpack_segment_v2(content)),
+        "publish nonsense": refused(_core.publish_record, other, (2**64,) * 10),
     }
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import clockbound_client as cb
 import pytest
-from clockbound_client._core import publish
+from clockbound_client._core import publish, publish_record
+from clockbound_client._layout import SegmentRecord
 from conftest import needs_pure, run_python, segment_bytes
 
 
@@ -153,9 +154,99 @@ def test_publish_refuses_what_does_not_fit(mapping: bytearray, segment: bytes, m
     assert bytes(mapping) == before
 
 
+#: Another value in each field, the largest or the smallest of its type.
+RECORD = SegmentRecord(
+    generation=99,
+    as_of_sec=-(2**63),
+    as_of_nsec=2**63 - 1,
+    void_after_sec=-1,
+    void_after_nsec=-2,
+    bound_ns=0x0102030405060708,
+    disruption_marker=2**64 - 1,
+    max_drift_ppb=2**32 - 1,
+    clock_status=-(2**31),
+    clock_disruption_support_enabled=255,
+)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_record_is_published_as_it_would_be_packed(version: int) -> None:
+    mapping = bytearray(segment_bytes(version, generation=41))
+    assert publish_record(mapping, RECORD) == 42
+    assert bytes(mapping) == segment_bytes(
+        version,
+        **RECORD._asdict()
+        | {
+            "generation": 42,
+            "as_of": {"sec": -(2**63), "nsec": 2**63 - 1},
+            "void_after": {"sec": -1, "nsec": -2},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("generation", -1),
+        ("generation", 2**16),
+        ("as_of_sec", 2**63),
+        ("as_of_nsec", -(2**63) - 1),
+        ("disruption_marker", -1),
+        ("disruption_marker", 2**64),
+        ("max_drift_ppb", -1),
+        ("max_drift_ppb", 2**32),
+        ("clock_status", 2**31),
+        ("clock_status", -(2**31) - 1),
+        ("clock_disruption_support_enabled", -1),
+        ("clock_disruption_support_enabled", 256),
+    ],
+)
+def test_a_record_whose_number_does_not_fit_is_refused(name: str, value: int) -> None:
+    mapping = bytearray(segment_bytes())
+    with pytest.raises(OverflowError, match=f"^can't publish a record whose {name} doesn't fit its type$"):
+        publish_record(mapping, RECORD._replace(**{name: value}))
+    assert bytes(mapping) == segment_bytes()
+
+
+@pytest.mark.parametrize("name", ["generation", "bound_ns", "disruption_marker"])
+def test_a_record_of_anything_but_numbers_is_refused(name: str) -> None:
+    mapping = bytearray(segment_bytes())
+    with pytest.raises(TypeError):
+        publish_record(mapping, RECORD._replace(**{name: "7"}))
+    assert bytes(mapping) == segment_bytes()
+
+
+@pytest.mark.parametrize("record", [RECORD[:-1], (*RECORD, 0), list(RECORD), segment_bytes()])
+def test_nothing_but_a_record_is_published_as_one(record: Any) -> None:
+    with pytest.raises(TypeError, match=r"^publish_record\(\) takes a SegmentRecord, not "):
+        publish_record(bytearray(segment_bytes()), record)
+    with pytest.raises(TypeError, match=r"takes exactly 2 arguments \(1 given\)"):
+        publish_record(*[bytearray(80)])
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        (bytearray(), "can't publish 80 bytes in a mapping of 0 bytes"),
+        (bytearray(segment_bytes()[:79]), "can't publish 80 bytes in a mapping of 79 bytes"),
+        (bytearray(segment_bytes(1)[:71]), "can't publish 72 bytes in a mapping of 71 bytes"),
+        (bytearray(80), "another layout"),
+        (bytearray(segment_bytes(2)[:12] + segment_bytes(1)[12:16] + bytes(64)), "another layout"),
+    ],
+    ids=["empty", "short", "short-1", "zero", "other-size"],
+)
+def test_a_record_is_published_only_in_a_segment(mapping: bytearray, message: str) -> None:
+    before = bytes(mapping)
+    with pytest.raises(ValueError, match=message):
+        publish_record(mapping, RECORD)
+    assert bytes(mapping) == before
+
+
 def test_publish_needs_a_writable_mapping() -> None:
     bad: Any = segment_bytes()
     with pytest.raises(BufferError):
         publish(bad, segment_bytes())
+    with pytest.raises(BufferError):
+        publish_record(bad, RECORD)
     with pytest.raises(TypeError, match=r"takes exactly 2 arguments \(1 given\)"):
         publish(*[bytearray(80)])

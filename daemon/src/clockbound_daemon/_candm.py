@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Callable
 from enum import IntEnum
 from struct import Struct
 
@@ -471,27 +472,22 @@ def tracking_reply_invalid(record: TrackingReply) -> str:
     return ""
 
 
-_TRACKING_REPLY_PICKED = Struct(">28xI22xHIIII20xIII")
-
-
-def pick_tracking_reply(
-    data: bytes,
-) -> tuple[
-    int,  # ref_id
-    int,  # leap_status
-    int,  # ref_time_sec_high
-    int,  # ref_time_sec_low
-    int,  # ref_time_nsec
-    int,  # current_correction
-    int,  # root_delay
-    int,  # root_dispersion
-    int,  # last_update_interval
-]:
-    """These fields, for those who need no more. Ranges are not checked.
-
-    Raises struct.error unless `data` has 104 bytes.
-    """
-    return _TRACKING_REPLY_PICKED.unpack(data)
+#: These fields alone, for those who need no more. Ranges are not checked. Raises struct.error unless the data has
+#: 104 bytes.
+pick_tracking_reply: Callable[
+    [bytes],
+    tuple[
+        int,  # ref_id
+        int,  # leap_status
+        int,  # ref_time_sec_high
+        int,  # ref_time_sec_low
+        int,  # ref_time_nsec
+        int,  # current_correction
+        int,  # root_delay
+        int,  # root_dispersion
+        int,  # last_update_interval
+    ],
+] = Struct(">28xI22xHIIII20xIII").unpack
 
 
 # RESET_SOURCES request. Makes chronyd drop all measurements. Byte order: big.

@@ -43,6 +43,8 @@ BURST_GOOD_COUNT = 4
 BURST_TOTAL_COUNT = 8
 #: After this it is told to do so again, and then at intervals that double.
 BURST_AGAIN_NS = 10000000000
+#: Time between two looks for a VMClock page where there never was one.
+PAGE_LOOK_INTERVAL_NS = 10000000000
 #: Least time between two answers from which the growth of chronyd's dispersion is computed.
 GROWTH_WINDOW_NS = 500000000
 #: Where the daemon keeps its segments.
@@ -128,6 +130,37 @@ class SegmentRecord(
     #: 1 when the daemon follows the VMClock page, so that readers must compare markers; otherwise
     #: 0. [code]
     clock_disruption_support_enabled: int
+
+
+def segment_record(
+    *,
+    generation: int = 0,
+    as_of_sec: int = 0,
+    as_of_nsec: int = 0,
+    void_after_sec: int = 0,
+    void_after_nsec: int = 0,
+    bound_ns: int = 0,
+    disruption_marker: int = 0,
+    max_drift_ppb: int = 0,
+    clock_status: int = 0,
+    clock_disruption_support_enabled: int = 0,
+) -> SegmentRecord:
+    """A SegmentRecord; called by names, its class would put them all into a dictionary first."""
+    return tuple.__new__(
+        SegmentRecord,
+        (
+            generation,
+            as_of_sec,
+            as_of_nsec,
+            void_after_sec,
+            void_after_nsec,
+            bound_ns,
+            disruption_marker,
+            max_drift_ppb,
+            clock_status,
+            clock_disruption_support_enabled,
+        ),
+    )
 
 
 class Vmclock(

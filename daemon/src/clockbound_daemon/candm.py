@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clockbound_daemon import _candm
-from clockbound_daemon._candm import NO_HIGH_SECONDS, CandmCommand, CandmReply, CandmStatus, decode_float
+from clockbound_daemon._candm import (
+    NO_HIGH_SECONDS,
+    TRACKING_REPLY_SIZE_BYTES,
+    CandmCommand,
+    CandmReply,
+    CandmStatus,
+    decode_float,
+    pick_tracking_reply,
+)
 from clockbound_daemon._layout import BURST_GOOD_COUNT, BURST_TOTAL_COUNT, NANOSECONDS_PER_SECOND
 from clockbound_daemon.errors import NoSampleError
 
@@ -146,12 +154,9 @@ class Done:
 _REQUEST_SEQUENCE = slice(
     _candm.REQUEST_HEADER_SEQUENCE_OFFSET_BYTES, _candm.REQUEST_HEADER_SEQUENCE_OFFSET_BYTES + 4
 )
-_REPLY_SEQUENCE = slice(
-    _candm.TRACKING_REPLY_SEQUENCE_OFFSET_BYTES, _candm.TRACKING_REPLY_SEQUENCE_OFFSET_BYTES + 4
-)
-#: The beginning of every good reply: from the version to the status, SUCCESS.
-_REPLY_HEAD = slice(_candm.TRACKING_REPLY_STATUS_OFFSET_BYTES + 2)
-_GOOD_HEAD = _candm.pack_tracking_reply(_candm.TrackingReply(status=CandmStatus.SUCCESS))[_REPLY_HEAD]
+#: The beginning of every good reply: as far as the sequence number, and without it.
+_REPLY_HEAD = slice(_candm.TRACKING_REPLY_SEQUENCE_OFFSET_BYTES + 4)
+_GOOD_HEAD = _candm.pack_tracking_reply(_candm.TrackingReply(status=CandmStatus.SUCCESS))[_REPLY_HEAD][:-4]
 _DONE = Done()
 
 
@@ -188,7 +193,7 @@ def sample_of(datagram: bytes) -> Tracking:
         root_delay,
         root_dispersion,
         last_update_interval,
-    ) = _candm.pick_tracking_reply(datagram)
+    ) = pick_tracking_reply(datagram)
     if ref_time_nsec >= NANOSECONDS_PER_SECOND:
         raise BadTimestampError(
             f"chronyd's reference time has {ref_time_nsec} nanoseconds, but a second has only "
@@ -196,13 +201,14 @@ def sample_of(datagram: bytes) -> Tracking:
         )
     if ref_time_sec_high == NO_HIGH_SECONDS:
         ref_time_sec_high = 0
+    seconds = ref_time_sec_high * 2**32 + ref_time_sec_low
     # Not by an __init__, to which the interpreter takes a long way, once a second.
     sample = Tracking()
     sample._datagram = datagram
     sample._last_update_interval = last_update_interval
     sample.ref_id = ref_id
     sample.leap_status = leap_status
-    sample.ref_time_ns = (ref_time_sec_high << 32 | ref_time_sec_low) * NANOSECONDS_PER_SECOND + ref_time_nsec
+    sample.ref_time_ns = seconds * NANOSECONDS_PER_SECOND + ref_time_nsec
     sample.current_correction_q89_s = decode_float(current_correction)
     sample.root_delay_q89_s = decode_float(root_delay)
     sample.root_dispersion_q89_s = decode_float(root_dispersion)
@@ -212,14 +218,8 @@ def sample_of(datagram: bytes) -> Tracking:
 def tracking(datagram: bytes, sequence: bytes) -> Tracking:
     """What the answer to TRACKING request `sequence` says; a `CandmError` when `datagram` isn't that answer."""
     # Mostly it is as it should be, which a comparison shows at once; check_reply finds out what is the matter.
-    if (
-        len(datagram) != _candm.TRACKING_REPLY_SIZE_BYTES
-        or datagram[_REPLY_SEQUENCE] != sequence
-        or datagram[_REPLY_HEAD] != _GOOD_HEAD
-    ):
-        check_reply(
-            datagram, CandmCommand.TRACKING, CandmReply.TRACKING, _candm.TRACKING_REPLY_SIZE_BYTES, sequence
-        )
+    if len(datagram) != TRACKING_REPLY_SIZE_BYTES or datagram[_REPLY_HEAD] != _GOOD_HEAD + sequence:
+        check_reply(datagram, CandmCommand.TRACKING, CandmReply.TRACKING, TRACKING_REPLY_SIZE_BYTES, sequence)
     return sample_of(datagram)
 
 

@@ -19,6 +19,8 @@ RECEIVE_LIMIT_COUNT = 64
 _RECEIVES = range(RECEIVE_LIMIT_COUNT)
 #: Longer than any reply to what is asked, so that one that is too long is seen as such.
 RECEIVE_BYTES = 256
+#: Sequence numbers that are made at a time: whatever is done only once a second is cold, and dear.
+SEQUENCES_COUNT = 60
 #: Entries of the reply directory that are looked at for leftovers.
 LEFTOVERS_LIMIT_COUNT = 1000
 
@@ -77,12 +79,16 @@ class ChronyClient:
         self.descriptor = -1
         self._question = candm.TRACKING  # the latest
         self._sequence = b""
+        self._sequences: list[bytes] = []  # for the next questions
         self._dropped_count = 0
         self._last_dropped: candm.NotOurReplyError | None = None
 
     def ask(self, question: candm.Question = candm.TRACKING) -> None:
         """Send a request, in place of an open one; a `ChronydError` says why that can't be."""
-        sequence = os.urandom(4)  # not to be guessed by whoever may write to the socket
+        if not self._sequences:
+            # Not to be guessed by whoever may write to the socket.
+            self._sequences = [os.urandom(4) for _ in range(SEQUENCES_COUNT)]
+        sequence = self._sequences.pop()
         request = question.request(sequence)
         self._question = question
         self.waiting, self._sequence, self._dropped_count, self._last_dropped = False, sequence, 0, None

@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Callable
 
-from clockbound_client._core import publish
+from clockbound_client._core import publish_record
 
 from clockbound_daemon import _layout
 from clockbound_daemon._layout import SegmentRecord
@@ -89,8 +89,8 @@ class SegmentWriter:
     def publish(self, record: SegmentRecord) -> None:
         """Make `record` what clients of both layouts read from now on."""
         layout_1, layout_2 = self._segments
-        publish(layout_1, LAYOUT_1.pack(for_layout_1(record)))
-        publish(layout_2, LAYOUT_2.pack(record))
+        publish_record(layout_1, for_layout_1(record))
+        publish_record(layout_2, record)
 
     def kept_offset_ns(self) -> int | None:
         """CLOCK_REALTIME - CLOCK_MONOTONIC as it was kept last since this machine was started; None if it wasn't."""
@@ -233,7 +233,7 @@ class SegmentWriter:
                 if os.pwrite(descriptor, body, 0) != len(body):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 segment = mmap.mmap(descriptor, layout.size_bytes)
-                publish(segment, body)
+                publish_record(segment, first)
                 os.fchmod(descriptor, SEGMENT_MODE)
                 os.rename(temporary, layout.name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
             except BaseException:

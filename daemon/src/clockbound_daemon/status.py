@@ -18,6 +18,7 @@ from clockbound_daemon._layout import (
     VOID_AFTER_NS,
     ClockStatus,
     SegmentRecord,
+    segment_record,
 )
 from clockbound_daemon.candm import Tracking
 from clockbound_daemon.errors import NoSampleError
@@ -159,7 +160,8 @@ def with_sample(state: State, status: ClockStatus, *, as_of_monotonic_ns: int, b
     if state.status is DISRUPTED:
         return state  # no sample by itself leads out
     if status is SYNCHRONIZED:
-        return State(status, as_of_monotonic_ns, bound_ns)
+        # Once a second, and so without the detour through the class.
+        return tuple.__new__(State, (status, as_of_monotonic_ns, bound_ns))
     if state.status in _FIXED:
         return state  # only a synchronised sample leads out
     return state._replace(status=status)
@@ -193,15 +195,15 @@ def record(state: State, *, max_drift_ppb: int, disruption_marker: int | None = 
 
     With a marker, readers have to compare it with the VMClock page's; without one, there is no page for them to read.
     """
-    as_of_sec, as_of_nsec = divmod(state.as_of_monotonic_ns, NANOSECONDS_PER_SECOND)
+    as_of_ns = state.as_of_monotonic_ns
     # COMPAT: the original leaves void_after's nanoseconds at 0, up to a second earlier than 1000 s after as_of.
-    void_after_sec, void_after_nsec = divmod(state.as_of_monotonic_ns + VOID_AFTER_NS, NANOSECONDS_PER_SECOND)
-    return SegmentRecord(
+    void_after_ns = as_of_ns + VOID_AFTER_NS
+    return segment_record(
         generation=0,
-        as_of_sec=as_of_sec,
-        as_of_nsec=as_of_nsec,
-        void_after_sec=void_after_sec,
-        void_after_nsec=void_after_nsec,
+        as_of_sec=as_of_ns // NANOSECONDS_PER_SECOND,
+        as_of_nsec=as_of_ns % NANOSECONDS_PER_SECOND,
+        void_after_sec=void_after_ns // NANOSECONDS_PER_SECOND,
+        void_after_nsec=void_after_ns % NANOSECONDS_PER_SECOND,
         bound_ns=state.bound_ns,
         disruption_marker=disruption_marker or 0,
         max_drift_ppb=max_drift_ppb,

@@ -273,7 +273,8 @@ DISRUPTION = Chapter(
             "disruption.support",
             "clock_disruption_support_enabled is 1 from the moment that the daemon sees a VMClock page where clients will "
             "look for it, and stays 1 until the daemon ends. A page that is there at the start, but that clients couldn't "
-            "use, ends the daemon; so does none, where one is required.",
+            "use, ends the daemon; so does none, where one is required. Otherwise it is looked for every "
+            "{PAGE_LOOK_INTERVAL_NS} ns, and at each turn of the loop where an earlier daemon has seen a marker.",
         ),
         _rule(
             "disruption.page",

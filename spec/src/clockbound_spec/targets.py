@@ -67,14 +67,20 @@ def targets(root: Path) -> dict[str, Renderer]:
             vocabulary.ENUMERATIONS, vocabulary.PATHS
         ),
         "clients/c/src/segment_layout.h": lambda: c.layout_header(
-            PAGES, vocabulary.LIMITS, vocabulary.ENUMERATIONS, "CLOCKBOUND_SEGMENT_LAYOUT_H"
+            PAGES,
+            vocabulary.LIMITS,
+            vocabulary.ENUMERATIONS,
+            "CLOCKBOUND_SEGMENT_LAYOUT_H",
+            listed={"segment_record"},
         ),
         "clients/python/src/clockbound_client/_layout.py": partial(
             segment_module,
             "Layouts and vocabulary of the shared-memory segment, for the pure-Python reader and for tests.",
         ),
         "daemon/src/clockbound_daemon/_layout.py": partial(
-            segment_module, "Layouts and vocabulary of the shared-memory segment, for its writer."
+            segment_module,
+            "Layouts and vocabulary of the shared-memory segment, for its writer.",
+            made={"segment_record"},
         ),
         "daemon/src/clockbound_daemon/_candm.py": lambda: python.module(
             "Messages of chronyd's command protocol, as far as the daemon speaks it.",

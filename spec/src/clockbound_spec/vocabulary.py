@@ -122,6 +122,11 @@ LIMITS = (
         "After this it is told to do so again, and then at intervals that double.",
     ),
     Limit(
+        "PAGE_LOOK_INTERVAL_NS",
+        10 * NANOSECONDS_PER_SECOND,
+        "Time between two looks for a VMClock page where there never was one.",
+    ),
+    Limit(
         "GROWTH_WINDOW_NS",
         NANOSECONDS_PER_SECOND // 2,
         "Least time between two answers from which the growth of chronyd's dispersion is computed.",

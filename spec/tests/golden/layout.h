@@ -219,6 +219,11 @@ struct cb_crate {
     int16_t drift; /* ppb */
 };
 
+/* X(name, type) for each field of struct cb_crate, in its order. */
+#define CB_CRATE_FIELDS(X)                                                                                   \
+    X(stock, uint32_t)                                                                                       \
+    X(drift, int16_t)
+
 /* What readers get from letter. */
 struct cb_letter {
     uint32_t stamp; /* code */

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Callable
 from enum import IntEnum
 from struct import Struct
 
@@ -72,6 +73,33 @@ class Box(
     depth_ns: int
 
 
+def box(
+    *,
+    mood: int = 0,
+    corner_x: int = 0,
+    corner_y: int = 0,
+    shares: tuple[int, ...] = (0,) * 2,
+    mass: int = 0,
+    label: bytes = bytes(5),
+    lid: int = 0,
+    depth_ns: int = 0,
+) -> Box:
+    """A Box; called by names, its class would put them all into a dictionary first."""
+    return tuple.__new__(
+        Box,
+        (
+            mood,
+            corner_x,
+            corner_y,
+            shares,
+            mass,
+            label,
+            lid,
+            depth_ns,
+        ),
+    )
+
+
 class Crate(
     namedtuple(
         "Crate",
@@ -87,6 +115,21 @@ class Crate(
     stock: int
     #: How it moves. [ppb]
     drift: int
+
+
+def crate(
+    *,
+    stock: int = 0,
+    drift: int = 0,
+) -> Crate:
+    """A Crate; called by names, its class would put them all into a dictionary first."""
+    return tuple.__new__(
+        Crate,
+        (
+            stock,
+            drift,
+        ),
+    )
 
 
 class Letter(
@@ -175,20 +218,15 @@ def box_1_invalid(record: Box) -> str:
     return ""
 
 
-_BOX_1_PICKED = Struct("=18xh12x5s3x")
-
-
-def pick_box_1(
-    data: bytes,
-) -> tuple[
-    int,  # corner_y
-    bytes,  # label
-]:
-    """These fields, for those who need no more. Ranges are not checked.
-
-    Raises struct.error unless `data` has 40 bytes.
-    """
-    return _BOX_1_PICKED.unpack(data)
+#: These fields alone, for those who need no more. Ranges are not checked. Raises struct.error unless the data has
+#: 40 bytes.
+pick_box_1: Callable[
+    [bytes],
+    tuple[
+        int,  # corner_y
+        bytes,  # label
+    ],
+] = Struct("=18xh12x5s3x").unpack
 
 
 # Box 2. A box with a lid. Byte order: native.
@@ -280,19 +318,14 @@ def crate_invalid(record: Crate) -> str:
     return ""
 
 
-_CRATE_PICKED = Struct("<12xh2x")
-
-
-def pick_crate(
-    data: bytes,
-) -> tuple[
-    int,  # drift
-]:
-    """These fields, for those who need no more. Ranges are not checked.
-
-    Raises struct.error unless `data` has 16 bytes.
-    """
-    return _CRATE_PICKED.unpack(data)
+#: These fields alone, for those who need no more. Ranges are not checked. Raises struct.error unless the data has
+#: 16 bytes.
+pick_crate: Callable[
+    [bytes],
+    tuple[
+        int,  # drift
+    ],
+] = Struct("<12xh2x").unpack
 
 
 # Letter. A letter by post. Byte order: big.

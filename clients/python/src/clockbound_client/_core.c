@@ -800,13 +800,29 @@ static PyType_Spec client_spec = {
 
 #define HEADER_BYTES CB_SEGMENT_V2_AS_OF_SEC_OFFSET_BYTES
 
+/* Makes size_bytes at segment, a whole packed one, what readers of the mapping get. Returns the new
+ * generation. */
+static PyObject *publish_bytes(const Py_buffer *mapping, const unsigned char *segment, Py_ssize_t size_bytes)
+{
+    /* The header up to the generation never changes while a segment is in use. */
+    if (size_bytes <= HEADER_BYTES || size_bytes % (Py_ssize_t)sizeof(cb_word) != 0 ||
+        mapping->len < size_bytes || (uintptr_t)mapping->buf % sizeof(cb_word) != 0)
+        return PyErr_Format(PyExc_ValueError, "can't publish %zd bytes in a mapping of %zd bytes", size_bytes,
+                            mapping->len);
+    if (memcmp(mapping->buf, segment, CB_SEGMENT_V2_GENERATION_OFFSET_BYTES) != 0) {
+        PyErr_SetString(PyExc_ValueError, "the mapping holds a segment of another layout");
+        return NULL;
+    }
+    unsigned char *to = (unsigned char *)mapping->buf;
+    return PyLong_FromLong(cb_seqlock_publish(to + CB_SEGMENT_V2_GENERATION_OFFSET_BYTES, to + HEADER_BYTES,
+                                              segment + HEADER_BYTES, (size_t)(size_bytes - HEADER_BYTES)));
+}
+
 static PyObject *publish(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
 {
     (void)module;
-    if (count != 2) {
-        PyErr_Format(PyExc_TypeError, "publish() takes exactly 2 arguments (%zd given)", count);
-        return NULL;
-    }
+    if (count != 2)
+        return PyErr_Format(PyExc_TypeError, "publish() takes exactly 2 arguments (%zd given)", count);
     Py_buffer mapping, segment;
     if (PyObject_GetBuffer(arguments[0], &mapping, PyBUF_WRITABLE) != 0)
         return NULL;
@@ -814,24 +830,92 @@ static PyObject *publish(PyObject *module, PyObject *const *arguments, Py_ssize_
         PyBuffer_Release(&mapping);
         return NULL;
     }
-    PyObject *result = NULL;
-    /* The header up to the generation never changes while a segment is in use. */
-    if (segment.len <= HEADER_BYTES || segment.len % (Py_ssize_t)sizeof(cb_word) != 0 ||
-        mapping.len < segment.len || (uintptr_t)mapping.buf % sizeof(cb_word) != 0) {
-        PyErr_Format(PyExc_ValueError, "can't publish %zd bytes in a mapping of %zd bytes", segment.len,
-                     mapping.len);
-    } else if (memcmp(mapping.buf, segment.buf, CB_SEGMENT_V2_GENERATION_OFFSET_BYTES) != 0) {
-        PyErr_SetString(PyExc_ValueError, "the mapping holds a segment of another layout");
-    } else {
-        unsigned char *to = (unsigned char *)mapping.buf;
-        const uint16_t generation = cb_seqlock_publish(
-            to + CB_SEGMENT_V2_GENERATION_OFFSET_BYTES, to + HEADER_BYTES,
-            (const unsigned char *)segment.buf + HEADER_BYTES, (size_t)segment.len - HEADER_BYTES);
-        result = PyLong_FromLong(generation);
-    }
+    PyObject *generation = publish_bytes(&mapping, (const unsigned char *)segment.buf, segment.len);
     PyBuffer_Release(&mapping);
     PyBuffer_Release(&segment);
-    return result;
+    return generation;
+}
+
+/* One function for each type that a record has: the item as such a number, or false with an exception. */
+static bool take_int64_t(PyObject *item, int64_t *value)
+{
+    *value = PyLong_AsLongLong(item);
+    return *value != -1 || !PyErr_Occurred();
+}
+
+static bool take_uint64_t(PyObject *item, uint64_t *value)
+{
+    *value = PyLong_AsUnsignedLongLong(item);
+    return *value != UINT64_MAX || !PyErr_Occurred();
+}
+
+#define TAKES(type, lowest, highest)                                                                         \
+    static bool take_##type(PyObject *item, type *value)                                                     \
+    {                                                                                                        \
+        int64_t taken;                                                                                       \
+        if (!take_int64_t(item, &taken))                                                                     \
+            return false;                                                                                    \
+        if (taken < (lowest) || taken > (highest)) {                                                         \
+            PyErr_SetNone(PyExc_OverflowError);                                                              \
+            return false;                                                                                    \
+        }                                                                                                    \
+        *value = (type)taken;                                                                                \
+        return true;                                                                                         \
+    }
+TAKES(uint8_t, 0, UINT8_MAX)
+TAKES(uint16_t, 0, UINT16_MAX)
+TAKES(int32_t, INT32_MIN, INT32_MAX)
+TAKES(uint32_t, 0, UINT32_MAX)
+
+/* The fields of a SegmentRecord, a tuple in the spec's order; the name of one that doesn't fit its type, or
+ * NULL. */
+static const char *take_record(PyObject *tuple, struct cb_segment_record *record)
+{
+    Py_ssize_t index = 0;
+#define TAKE(name, type)                                                                                     \
+    if (!take_##type(PyTuple_GetItem(tuple, index++), &record->name))                                        \
+        return #name;
+    CB_SEGMENT_RECORD_FIELDS(TAKE)
+#undef TAKE
+    return NULL;
+}
+
+#define COUNT(name, type) +1
+enum { RECORD_FIELDS_COUNT = 0 CB_SEGMENT_RECORD_FIELDS(COUNT) };
+#undef COUNT
+
+static PyObject *publish_record_in(const Py_buffer *mapping, const struct cb_segment_record *record)
+{
+    unsigned char segment[CB_SEGMENT_V2_SIZE_BYTES];
+    const bool is_v1 =
+        mapping->len >= HEADER_BYTES && cb_segment_v2_load_version(mapping->buf) == CB_SEGMENT_V1_VERSION;
+    if (is_v1)
+        cb_segment_v1_store(segment, record);
+    else
+        cb_segment_v2_store(segment, record);
+    return publish_bytes(mapping, segment, is_v1 ? CB_SEGMENT_V1_SIZE_BYTES : CB_SEGMENT_V2_SIZE_BYTES);
+}
+
+static PyObject *publish_record(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    (void)module;
+    if (count != 2)
+        return PyErr_Format(PyExc_TypeError, "publish_record() takes exactly 2 arguments (%zd given)", count);
+    if (!PyTuple_Check(arguments[1]) || PyTuple_Size(arguments[1]) != RECORD_FIELDS_COUNT)
+        return PyErr_Format(PyExc_TypeError, "publish_record() takes a SegmentRecord, not %R", arguments[1]);
+    struct cb_segment_record record;
+    const char *misfit = take_record(arguments[1], &record);
+    if (misfit != NULL) {
+        if (PyErr_ExceptionMatches(PyExc_OverflowError))
+            PyErr_Format(PyExc_OverflowError, "can't publish a record whose %s doesn't fit its type", misfit);
+        return NULL;
+    }
+    Py_buffer mapping;
+    if (PyObject_GetBuffer(arguments[0], &mapping, PyBUF_WRITABLE) != 0)
+        return NULL;
+    PyObject *generation = publish_record_in(&mapping, &record);
+    PyBuffer_Release(&mapping);
+    return generation;
 }
 
 /* ------------------------------------------------------------------ module */
@@ -938,6 +1022,12 @@ static PyMethodDef module_methods[] = {
      "Publish the body of `segment`, a whole packed segment, in `mapping`, a writable one of the same "
      "layout.\n\n"
      "For the daemon. Returns the new generation. Rule write.order."},
+    {"publish_record", (PyCFunction)(void (*)(void))publish_record, METH_FASTCALL,
+     "publish_record(mapping, record, /)\n--\n\n"
+     "Publish `record`, a SegmentRecord, in `mapping`, a writable segment of either layout. Its generation "
+     "doesn't count.\n\n"
+     "For the daemon. Returns the new generation. Raises OverflowError when a number doesn't fit its type. "
+     "Ranges are not checked. Rule write.order."},
     {NULL, NULL, 0, NULL},
 };
 

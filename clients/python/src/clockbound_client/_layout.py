@@ -43,6 +43,8 @@ BURST_GOOD_COUNT = 4
 BURST_TOTAL_COUNT = 8
 #: After this it is told to do so again, and then at intervals that double.
 BURST_AGAIN_NS = 10000000000
+#: Time between two looks for a VMClock page where there never was one.
+PAGE_LOOK_INTERVAL_NS = 10000000000
 #: Least time between two answers from which the growth of chronyd's dispersion is computed.
 GROWTH_WINDOW_NS = 500000000
 #: Where the daemon keeps its segments.

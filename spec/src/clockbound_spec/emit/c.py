@@ -6,6 +6,8 @@ ordering, is the business of clients/c/src/seqlock.h alone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from clockbound_spec.declare import Between, Enumeration, Exactly, OneOf, SpecError
 from clockbound_spec.emit import MARK
 from clockbound_spec.emit.text import number, type_words, wrapped
@@ -56,8 +58,12 @@ def layout_header(
     limits: tuple[Limit, ...],
     enumerations: tuple[Enumeration, ...],
     guard: str,
+    listed: Collection[str] = (),
 ) -> str:
-    """A private header with the limits, the enumerations' names and, for each layout, its struct, loads, stores and checks."""
+    """A private header with the limits, the enumerations' names and, for each layout, its struct, loads, stores and checks.
+
+    `listed` names the records whose fields are listed in a macro.
+    """
     lines = [f"/* {MARK} */", f"#ifndef {guard}", f"#define {guard}", ""]
     lines += ["#include <stddef.h>", "#include <stdint.h>", "#include <string.h>", ""]
     for limit in limits:
@@ -70,6 +76,8 @@ def layout_header(
         lines += _helper(*helper)
     for record in records(layouts):
         lines += _record(record)
+        if record.name in listed:
+            lines += _listed(record)
     for layout in layouts:
         lines += _layout(layout)
     lines += ["#endif", ""]
@@ -156,6 +164,22 @@ def _record(record: Record) -> list[str]:
         encoding = ", as a word of chronyd's float" if field.encoding == "candm_float" else ""
         lines.append(f"    {_declarator(field)}; /* {field.unit}{encoding} */")
     return [*lines, "};", ""]
+
+
+def _listed(record: Record) -> list[str]:
+    """A macro that calls another for each field, for those who convert the record from what their language has."""
+    if any(field.count for field in record.fields):
+        raise SpecError(f"{record.name}: has fields of several items, which can't be listed as numbers")
+    rows = [
+        f"#define CB_{record.name.upper()}_FIELDS(X)",
+        *(f"    X({field.name}, {_C_TYPES[field.type]})" for field in record.fields),
+    ]
+    return [
+        f"/* X(name, type) for each field of struct cb_{record.name}, in its order. */",
+        *(f"{row:<{_LINE_LENGTH - 1}}\\" for row in rows[:-1]),
+        rows[-1],
+        "",
+    ]
 
 
 def _macro(layout: PlainLayout, field: Field) -> str:

@@ -26,11 +26,17 @@ def module(
     paths: tuple[DefaultPath, ...] = (),
     layouts: tuple[PlainLayout, ...] = (),
     picked: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    made: Collection[str] = (),
 ) -> str:
-    """A module with the given things in it. `picked` names, for a layout's name, the fields that are read by themselves."""
+    """A module with the given things in it.
+
+    `picked` names, for a layout's name, the fields that are read by themselves; `made` the records that are made often.
+    """
     lines = [f"# {MARK}", f'"""{subject}"""', "", "from __future__ import annotations", ""]
     if layouts:
         lines.append("from collections import namedtuple")
+    if picked:
+        lines.append("from collections.abc import Callable")
     if enumerations:
         lines.append("from enum import IntEnum")
     if layouts:
@@ -50,6 +56,8 @@ def module(
     by_name = {record.name: record for record in records(layouts)}
     for record in by_name.values():
         lines += _record(record)
+        if record.name in made:
+            lines += _maker(record)
     for layout in layouts:
         lines += _layout(layout, by_name[layout.record])
         if layout.name in picked:
@@ -110,6 +118,26 @@ def _record(record: Record) -> list[str]:
         lines += wrapped(f"{field.meaning} [{field.unit}{encoding}]", "    #: ")
         lines.append(f"    {field.name}: {_annotation(field)}")
     return lines
+
+
+def _maker(record: Record) -> list[str]:
+    """A function with the arguments of the record's class, which goes without its constructor."""
+    name = camel(record.name)
+    return [
+        "",
+        "",
+        f"def {record.name}(",
+        "    *,",
+        *(f"    {field.name}: {_annotation(field)} = {_zero(field)}," for field in record.fields),
+        f") -> {name}:",
+        f'    """A {name}; called by names, its class would put them all into a dictionary first."""',
+        "    return tuple.__new__(",
+        f"        {name},",
+        "        (",
+        *(f"            {field.name}," for field in record.fields),
+        "        ),",
+        "    )",
+    ]
 
 
 def _names(record: Record) -> list[str]:
@@ -281,23 +309,17 @@ def _pick(layout: PlainLayout, names: tuple[str, ...]) -> list[str]:
         field.is_constant or _is_array(field) for field in fields
     ):
         raise SpecError(f"{layout.name}: {', '.join(names)}: not some of its plain fields in their order")
-    macro = f"_{layout.name.upper()}_PICKED"
     return [
         "",
         "",
-        f'{macro} = Struct("{_format(layout, names)}")',
-        "",
-        "",
-        f"def pick_{layout.name}(",
-        "    data: bytes,",
-        ") -> tuple[",
-        *(f"    {_annotation(field)},  # {field.name}" for field in fields),
-        "]:",
-        '    """These fields, for those who need no more. Ranges are not checked.',
-        "",
-        f"    Raises struct.error unless `data` has {layout.size_bytes} bytes.",
-        '    """',
-        f"    return {macro}.unpack(data)",
+        "#: These fields alone, for those who need no more. Ranges are not checked. Raises struct.error unless the data has",
+        f"#: {layout.size_bytes} bytes.",
+        f"pick_{layout.name}: Callable[",
+        "    [bytes],",
+        "    tuple[",
+        *(f"        {_annotation(field)},  # {field.name}" for field in fields),
+        "    ],",
+        f'] = Struct("{_format(layout, names)}").unpack',
     ]
 
 
