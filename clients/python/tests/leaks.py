@@ -69,7 +69,7 @@ def refused(function: Callable[..., object], *arguments: Any, **options: Any) ->
     """Calls what raises."""
 
     def call() -> None:
-        with contextlib.suppress(cb.ClockBoundError, ValueError, TypeError, StopIteration):
+        with contextlib.suppress(cb.ClockBoundError, ValueError, TypeError, OverflowError, StopIteration):
             function(*arguments, **options)
 
     return call
