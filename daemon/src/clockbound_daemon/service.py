@@ -213,7 +213,7 @@ class Service:
         self._next_burst_ns, self._burst_interval_ns = now_ns, BURST_AGAIN_NS
         self._next_publish_ns = now_ns + self._publish_interval_ns + ANSWER_ALLOWANCE_NS
         self._next_tell_ns = now_ns
-        self._next_look_ns = now_ns  # for a page that isn't there
+        self._next_look_ns = now_ns  # at the VMClock page
 
     @property
     def state(self) -> State:
@@ -343,7 +343,7 @@ class Service:
             explanation, self._interrupted = self._interrupted, ""
             self._disrupt("interrupted", explanation)
             changed = True
-        if self._vmclock is not None and (self._page_seen or now_ns >= self._next_look_ns):
+        if self._vmclock is not None and now_ns >= self._next_look_ns:
             changed |= self._watch_page(self._vmclock, now_ns)
         changed |= self._watch_offset()
         if self._forced or self._signals.was_forced:
