@@ -303,7 +303,6 @@ REQUEST_HEADER_COMMAND_OFFSET_BYTES = 4
 REQUEST_HEADER_ATTEMPT_OFFSET_BYTES = 6
 REQUEST_HEADER_SEQUENCE_OFFSET_BYTES = 8
 _REQUEST_HEADER = Struct(">BB2xHHI8x")
-_REQUEST_HEADER_CONSTANTS = (REQUEST_HEADER_VERSION, REQUEST_HEADER_PKT_TYPE)
 
 
 def unpack_request_header(data: bytes | bytearray | memoryview) -> RequestHeader:
@@ -320,7 +319,13 @@ def pack_request_header(record: RequestHeader) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _REQUEST_HEADER.pack(*(_REQUEST_HEADER_CONSTANTS + record))
+    return _REQUEST_HEADER.pack(
+        REQUEST_HEADER_VERSION,
+        REQUEST_HEADER_PKT_TYPE,
+        record.command,
+        record.attempt,
+        record.sequence,
+    )
 
 
 def request_header_invalid(record: RequestHeader) -> str:
@@ -342,7 +347,6 @@ REPLY_HEADER_REPLY_OFFSET_BYTES = 6
 REPLY_HEADER_STATUS_OFFSET_BYTES = 8
 REPLY_HEADER_SEQUENCE_OFFSET_BYTES = 16
 _REPLY_HEADER = Struct(">BB2xHHH6xI8x")
-_REPLY_HEADER_CONSTANTS = (REPLY_HEADER_VERSION, REPLY_HEADER_PKT_TYPE)
 
 
 def unpack_reply_header(data: bytes | bytearray | memoryview) -> ReplyHeader:
@@ -359,7 +363,14 @@ def pack_reply_header(record: ReplyHeader) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _REPLY_HEADER.pack(*(_REPLY_HEADER_CONSTANTS + record))
+    return _REPLY_HEADER.pack(
+        REPLY_HEADER_VERSION,
+        REPLY_HEADER_PKT_TYPE,
+        record.command,
+        record.reply,
+        record.status,
+        record.sequence,
+    )
 
 
 def reply_header_invalid(record: ReplyHeader) -> str:
@@ -378,7 +389,6 @@ TRACKING_REQUEST_COMMAND = 33
 TRACKING_REQUEST_ATTEMPT_OFFSET_BYTES = 6
 TRACKING_REQUEST_SEQUENCE_OFFSET_BYTES = 8
 _TRACKING_REQUEST = Struct(">BB2xHHI92x")
-_TRACKING_REQUEST_CONSTANTS = (TRACKING_REQUEST_VERSION, TRACKING_REQUEST_PKT_TYPE, TRACKING_REQUEST_COMMAND)
 
 
 def unpack_tracking_request(data: bytes | bytearray | memoryview) -> TrackingRequest:
@@ -395,7 +405,13 @@ def pack_tracking_request(record: TrackingRequest) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _TRACKING_REQUEST.pack(*(_TRACKING_REQUEST_CONSTANTS + record))
+    return _TRACKING_REQUEST.pack(
+        TRACKING_REQUEST_VERSION,
+        TRACKING_REQUEST_PKT_TYPE,
+        TRACKING_REQUEST_COMMAND,
+        record.attempt,
+        record.sequence,
+    )
 
 
 def tracking_request_invalid(record: TrackingRequest) -> str:
@@ -433,12 +449,6 @@ TRACKING_REPLY_ROOT_DELAY_OFFSET_BYTES = 92
 TRACKING_REPLY_ROOT_DISPERSION_OFFSET_BYTES = 96
 TRACKING_REPLY_LAST_UPDATE_INTERVAL_OFFSET_BYTES = 100
 _TRACKING_REPLY = Struct(">BB2xHHH6xI8xI16sH2xHHIIIIIIIIIIII")
-_TRACKING_REPLY_CONSTANTS = (
-    TRACKING_REPLY_VERSION,
-    TRACKING_REPLY_PKT_TYPE,
-    TRACKING_REPLY_COMMAND,
-    TRACKING_REPLY_REPLY,
-)
 
 
 def unpack_tracking_reply(data: bytes | bytearray | memoryview) -> TrackingReply:
@@ -456,7 +466,31 @@ def pack_tracking_reply(record: TrackingReply) -> bytes:
     Raises struct.error when a number doesn't fit its type.
     Bytes are cut or filled up to their field's length.
     """
-    return _TRACKING_REPLY.pack(*(_TRACKING_REPLY_CONSTANTS + record))
+    return _TRACKING_REPLY.pack(
+        TRACKING_REPLY_VERSION,
+        TRACKING_REPLY_PKT_TYPE,
+        TRACKING_REPLY_COMMAND,
+        TRACKING_REPLY_REPLY,
+        record.status,
+        record.sequence,
+        record.ref_id,
+        record.ip_addr_address,
+        record.ip_addr_family,
+        record.stratum,
+        record.leap_status,
+        record.ref_time_sec_high,
+        record.ref_time_sec_low,
+        record.ref_time_nsec,
+        record.current_correction,
+        record.last_offset,
+        record.rms_offset,
+        record.freq_ppm,
+        record.resid_freq_ppm,
+        record.skew_ppm,
+        record.root_delay,
+        record.root_dispersion,
+        record.last_update_interval,
+    )
 
 
 def tracking_reply_invalid(record: TrackingReply) -> str:
@@ -501,11 +535,6 @@ RESET_SOURCES_REQUEST_COMMAND = 66
 RESET_SOURCES_REQUEST_ATTEMPT_OFFSET_BYTES = 6
 RESET_SOURCES_REQUEST_SEQUENCE_OFFSET_BYTES = 8
 _RESET_SOURCES_REQUEST = Struct(">BB2xHHI16x")
-_RESET_SOURCES_REQUEST_CONSTANTS = (
-    RESET_SOURCES_REQUEST_VERSION,
-    RESET_SOURCES_REQUEST_PKT_TYPE,
-    RESET_SOURCES_REQUEST_COMMAND,
-)
 
 
 def unpack_reset_sources_request(data: bytes | bytearray | memoryview) -> ResetSourcesRequest:
@@ -522,7 +551,13 @@ def pack_reset_sources_request(record: ResetSourcesRequest) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _RESET_SOURCES_REQUEST.pack(*(_RESET_SOURCES_REQUEST_CONSTANTS + record))
+    return _RESET_SOURCES_REQUEST.pack(
+        RESET_SOURCES_REQUEST_VERSION,
+        RESET_SOURCES_REQUEST_PKT_TYPE,
+        RESET_SOURCES_REQUEST_COMMAND,
+        record.attempt,
+        record.sequence,
+    )
 
 
 def reset_sources_request_invalid(record: ResetSourcesRequest) -> str:
@@ -547,7 +582,6 @@ BURST_REQUEST_ADDRESS_FAMILY_OFFSET_BYTES = 56
 BURST_REQUEST_GOOD_SAMPLES_OFFSET_BYTES = 60
 BURST_REQUEST_TOTAL_SAMPLES_OFFSET_BYTES = 64
 _BURST_REQUEST = Struct(">BB2xHHI8x16sH2x16sH2xii")
-_BURST_REQUEST_CONSTANTS = (BURST_REQUEST_VERSION, BURST_REQUEST_PKT_TYPE, BURST_REQUEST_COMMAND)
 
 
 def unpack_burst_request(data: bytes | bytearray | memoryview) -> BurstRequest:
@@ -565,7 +599,19 @@ def pack_burst_request(record: BurstRequest) -> bytes:
     Raises struct.error when a number doesn't fit its type.
     Bytes are cut or filled up to their field's length.
     """
-    return _BURST_REQUEST.pack(*(_BURST_REQUEST_CONSTANTS + record))
+    return _BURST_REQUEST.pack(
+        BURST_REQUEST_VERSION,
+        BURST_REQUEST_PKT_TYPE,
+        BURST_REQUEST_COMMAND,
+        record.attempt,
+        record.sequence,
+        record.mask_address,
+        record.mask_family,
+        record.address_address,
+        record.address_family,
+        record.good_samples,
+        record.total_samples,
+    )
 
 
 def burst_request_invalid(record: BurstRequest) -> str:

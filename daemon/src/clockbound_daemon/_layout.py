@@ -237,7 +237,6 @@ SEGMENT_V1_BOUND_NS_OFFSET_BYTES = 48
 SEGMENT_V1_MAX_DRIFT_PPB_OFFSET_BYTES = 56
 SEGMENT_V1_CLOCK_STATUS_OFFSET_BYTES = 64
 _SEGMENT_V1 = Struct("=2IIHHqqqqqI4xi4x")
-_SEGMENT_V1_CONSTANTS = (*SEGMENT_V1_MAGIC, SEGMENT_V1_SEGMENT_SIZE, SEGMENT_V1_VERSION)
 
 
 def unpack_segment_v1(data: bytes | bytearray | memoryview) -> SegmentRecord:
@@ -263,7 +262,19 @@ def pack_segment_v1(record: SegmentRecord) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _SEGMENT_V1.pack(*(_SEGMENT_V1_CONSTANTS + record[:6] + record[7:9]))
+    return _SEGMENT_V1.pack(
+        *SEGMENT_V1_MAGIC,
+        SEGMENT_V1_SEGMENT_SIZE,
+        SEGMENT_V1_VERSION,
+        record.generation,
+        record.as_of_sec,
+        record.as_of_nsec,
+        record.void_after_sec,
+        record.void_after_nsec,
+        record.bound_ns,
+        record.max_drift_ppb,
+        record.clock_status,
+    )
 
 
 def segment_v1_invalid(record: SegmentRecord) -> str:
@@ -305,7 +316,6 @@ SEGMENT_V2_MAX_DRIFT_PPB_OFFSET_BYTES = 64
 SEGMENT_V2_CLOCK_STATUS_OFFSET_BYTES = 68
 SEGMENT_V2_CLOCK_DISRUPTION_SUPPORT_ENABLED_OFFSET_BYTES = 72
 _SEGMENT_V2 = Struct("=2IIHHqqqqqQIiB7x")
-_SEGMENT_V2_CONSTANTS = (*SEGMENT_V2_MAGIC, SEGMENT_V2_SEGMENT_SIZE, SEGMENT_V2_VERSION)
 
 
 def unpack_segment_v2(data: bytes | bytearray | memoryview) -> SegmentRecord:
@@ -322,7 +332,21 @@ def pack_segment_v2(record: SegmentRecord) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _SEGMENT_V2.pack(*(_SEGMENT_V2_CONSTANTS + record))
+    return _SEGMENT_V2.pack(
+        *SEGMENT_V2_MAGIC,
+        SEGMENT_V2_SEGMENT_SIZE,
+        SEGMENT_V2_VERSION,
+        record.generation,
+        record.as_of_sec,
+        record.as_of_nsec,
+        record.void_after_sec,
+        record.void_after_nsec,
+        record.bound_ns,
+        record.disruption_marker,
+        record.max_drift_ppb,
+        record.clock_status,
+        record.clock_disruption_support_enabled,
+    )
 
 
 def segment_v2_invalid(record: SegmentRecord) -> str:

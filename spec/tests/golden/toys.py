@@ -291,7 +291,6 @@ CRATE_SERIAL = 0x123456789ABCDEF
 CRATE_STOCK_OFFSET_BYTES = 8
 CRATE_DRIFT_OFFSET_BYTES = 12
 _CRATE = Struct("<QIh2x")
-_CRATE_CONSTANTS = (CRATE_SERIAL,)
 
 
 def unpack_crate(data: bytes | bytearray | memoryview) -> Crate:
@@ -308,7 +307,11 @@ def pack_crate(record: Crate) -> bytes:
 
     Raises struct.error when a number doesn't fit its type.
     """
-    return _CRATE.pack(*(_CRATE_CONSTANTS + record))
+    return _CRATE.pack(
+        CRATE_SERIAL,
+        record.stock,
+        record.drift,
+    )
 
 
 def crate_invalid(record: Crate) -> str:

@@ -1021,7 +1021,7 @@ static PyMethodDef module_methods[] = {
      "publish(mapping, segment, /)\n--\n\n"
      "Publish the body of `segment`, a whole packed segment, in `mapping`, a writable one of the same "
      "layout.\n\n"
-     "For the daemon. Returns the new generation. Rule write.order."},
+     "For tests. Returns the new generation. Rule write.order."},
     {"publish_record", (PyCFunction)(void (*)(void))publish_record, METH_FASTCALL,
      "publish_record(mapping, record, /)\n--\n\n"
      "Publish `record`, a SegmentRecord, in `mapping`, a writable segment of either layout. Its generation "

@@ -13,8 +13,6 @@ from clockbound_spec.vocabulary import VERSION, DefaultPath, Limit
 
 _LETTERS = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q"}
 _LINE_LENGTH = 110
-#: A record in more pieces is passed on field by field.
-_PIECES_LIMIT_COUNT = 2
 _ORDERS = {"native": "=", "little": "<", "big": ">"}
 
 
@@ -182,8 +180,8 @@ def _layout(layout: PlainLayout, record: Record) -> list[str]:
             lines.append(f"{macro}_{field.name.upper()}_OFFSET_BYTES = {field.offset_bytes}")
         if isinstance(field.valid, Exactly):
             lines.append(f"{macro}_{field.name.upper()} = {_constant(field.valid)}")
-    lines += [f'_{macro} = Struct("{_format(layout)}")', *_constants(layout, record)]
-    return lines + _unpack(layout, record) + _pack(layout, record) + _invalid(layout)
+    lines += [f'_{macro} = Struct("{_format(layout)}")']
+    return lines + _unpack(layout, record) + _pack(layout) + _invalid(layout)
 
 
 def _constant(valid: Exactly) -> str:
@@ -225,7 +223,8 @@ def _made(layout: PlainLayout, record: Record) -> list[str]:
     ):
         # They follow each other as the record's fields do, so that they needn't go through the record's own __new__,
         # which is a Python function with an argument for each.
-        return [f"    return tuple.__new__({name}, {_piece('values', first, end, values_count)})"]
+        piece = "" if end - first == values_count else f"[{first or ''}:{end if end < values_count else ''}]"
+        return [f"    return tuple.__new__({name}, values{piece})"]
     return [
         f"    return {name}(",
         *(
@@ -236,11 +235,6 @@ def _made(layout: PlainLayout, record: Record) -> list[str]:
     ]
 
 
-def _piece(sequence: str, first: int, end: int, count: int) -> str:
-    """The items from `first` up to `end` of a sequence that has `count`."""
-    return sequence if end - first == count else f"{sequence}[{first or ''}:{end if end < count else ''}]"
-
-
 def _is_array(field: Field) -> bool:
     return bool(field.count) and field.type != "bytes"
 
@@ -248,59 +242,27 @@ def _is_array(field: Field) -> bool:
 _BYTES_NOTE = ["    Bytes are cut or filled up to their field's length."]
 
 
-def _pack(layout: PlainLayout, record: Record) -> list[str]:
-    macro, pieces = layout.name.upper(), _pieces(layout, record)
+def _pack(layout: PlainLayout) -> list[str]:
+    record = camel(layout.record)
     lines = [
         "",
         "",
-        f"def pack_{layout.name}(record: {camel(record.name)}) -> bytes:",
+        f"def pack_{layout.name}(record: {record}) -> bytes:",
         f'    """All {layout.size_bytes} bytes: constants as declared, reserved bytes 0.',
         "",
         "    Raises struct.error when a number doesn't fit its type.",
         *_BYTES_NOTE * any(field.type == "bytes" and field.in_record for field in layout.fields),
         '    """',
+        f"    return _{layout.name.upper()}.pack(",
     ]
-    if pieces:
-        return [*lines, f"    return _{macro}.pack(*(_{macro}_CONSTANTS + {' + '.join(pieces)}))"]
-    arguments = [f"        {_argument(layout, field)}," for field in layout.fields if not field.is_reserved]
-    return [*lines, f"    return _{macro}.pack(", *arguments, "    )"]
-
-
-def _argument(layout: PlainLayout, field: Field) -> str:
-    name = f"{layout.name.upper()}_{field.name.upper()}" if field.is_constant else f"record.{field.name}"
-    return f"*{name}" if _is_array(field) else name
-
-
-def _constants(layout: PlainLayout, record: Record) -> list[str]:
-    """The tuple of the constants that `pack` begins with; nothing for a layout that is packed field by field."""
-    if not _pieces(layout, record):
-        return []
-    name = f"_{layout.name.upper()}_CONSTANTS"
-    items = [_argument(layout, field) for field in layout.fields if field.is_constant]
-    line = f"{name} = {_tuple(items)}"
-    return [line] if len(line) <= _LINE_LENGTH else [f"{name} = (", *(f"    {item}," for item in items), ")"]
-
-
-def _pieces(layout: PlainLayout, record: Record) -> list[str]:
-    """The pieces of the record that follow the constants; none for a layout that isn't made of such pieces.
-
-    The daemon packs all the time, and the fewer names it looks up the less it costs.
-    """
-    fields = [field for field in layout.fields if not field.is_reserved]
-    constants_count = sum(field.is_constant for field in fields)
-    rest = fields[constants_count:]
-    if constants_count == 0 or not all(field.in_record and not _is_array(field) for field in rest):
-        return []
-    names = [field.name for field in record.fields]
-    spans: list[tuple[int, int]] = []
-    for place in (names.index(field.name) for field in rest):
-        if spans and spans[-1][1] == place:
-            spans[-1] = spans[-1][0], place + 1
-        else:
-            spans.append((place, place + 1))
-    if len(spans) > _PIECES_LIMIT_COUNT:
-        return []
-    return [_piece("record", first, end, len(names)) for first, end in spans]
+    for field in layout.fields:
+        if field.is_reserved:
+            continue
+        source = (
+            f"{layout.name.upper()}_{field.name.upper()}" if field.is_constant else f"record.{field.name}"
+        )
+        lines.append(f"        {'*' if _is_array(field) else ''}{source},")
+    return [*lines, "    )"]
 
 
 def _pick(layout: PlainLayout, names: tuple[str, ...]) -> list[str]:
